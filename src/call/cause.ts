@@ -1,0 +1,139 @@
+/** FreeSWITCH cause name → Q.850 number (switch_types.h). */
+const Q850: Readonly<Record<string, number>> = {
+  NONE: 0,
+  UNALLOCATED_NUMBER: 1,
+  NO_ROUTE_DESTINATION: 3,
+  NORMAL_CLEARING: 16,
+  USER_BUSY: 17,
+  NO_USER_RESPONSE: 18,
+  NO_ANSWER: 19,
+  SUBSCRIBER_ABSENT: 20,
+  CALL_REJECTED: 21,
+  NUMBER_CHANGED: 22,
+  EXCHANGE_ROUTING_ERROR: 25,
+  DESTINATION_OUT_OF_ORDER: 27,
+  INVALID_NUMBER_FORMAT: 28,
+  FACILITY_REJECTED: 29,
+  NORMAL_UNSPECIFIED: 31,
+  NORMAL_CIRCUIT_CONGESTION: 34,
+  NETWORK_OUT_OF_ORDER: 38,
+  NORMAL_TEMPORARY_FAILURE: 41,
+  SWITCH_CONGESTION: 42,
+  OUTGOING_CALL_BARRED: 52,
+  INCOMING_CALL_BARRED: 54,
+  BEARERCAPABILITY_NOTAUTH: 57,
+  SERVICE_UNAVAILABLE: 63,
+  SERVICE_NOT_IMPLEMENTED: 79,
+  INCOMPATIBLE_DESTINATION: 88,
+  RECOVERY_ON_TIMER_EXPIRE: 102,
+  INTERWORKING: 127,
+  ORIGINATOR_CANCEL: 487,
+  LOSE_RACE: 502,
+  MANAGER_REQUEST: 503,
+  MEDIA_TIMEOUT: 604,
+  USER_NOT_REGISTERED: 606,
+  ALLOTTED_TIMEOUT: 602,
+  PROGRESS_TIMEOUT: 607,
+  INVALID_GATEWAY: 608,
+  GATEWAY_DOWN: 609,
+  INVALID_URL: 610,
+  INVALID_PROFILE: 611,
+};
+
+/** `sofia_glue_hangup_cause_to_sip` of mod_sofia. */
+const TO_SIP: Readonly<Record<string, number>> = {
+  UNALLOCATED_NUMBER: 404,
+  NO_ROUTE_DESTINATION: 404,
+  USER_BUSY: 486,
+  NO_USER_RESPONSE: 408,
+  NO_ANSWER: 480,
+  SUBSCRIBER_ABSENT: 480,
+  USER_NOT_REGISTERED: 480,
+  CALL_REJECTED: 603,
+  NUMBER_CHANGED: 410,
+  EXCHANGE_ROUTING_ERROR: 483,
+  DESTINATION_OUT_OF_ORDER: 502,
+  INVALID_NUMBER_FORMAT: 484,
+  FACILITY_REJECTED: 501,
+  NORMAL_CIRCUIT_CONGESTION: 503,
+  NETWORK_OUT_OF_ORDER: 503,
+  NORMAL_TEMPORARY_FAILURE: 503,
+  SWITCH_CONGESTION: 503,
+  SERVICE_UNAVAILABLE: 503,
+  OUTGOING_CALL_BARRED: 403,
+  INCOMING_CALL_BARRED: 403,
+  BEARERCAPABILITY_NOTAUTH: 403,
+  SERVICE_NOT_IMPLEMENTED: 501,
+  INCOMPATIBLE_DESTINATION: 488,
+  RECOVERY_ON_TIMER_EXPIRE: 504,
+  INTERWORKING: 500,
+  ORIGINATOR_CANCEL: 487,
+};
+
+/** `sofia_glue_sip_cause_to_freeswitch`. */
+const FROM_SIP: Readonly<Record<number, string>> = {
+  400: 'NORMAL_TEMPORARY_FAILURE',
+  401: 'CALL_REJECTED',
+  402: 'CALL_REJECTED',
+  403: 'CALL_REJECTED',
+  404: 'UNALLOCATED_NUMBER',
+  405: 'SERVICE_UNAVAILABLE',
+  406: 'SERVICE_NOT_IMPLEMENTED',
+  407: 'CALL_REJECTED',
+  408: 'RECOVERY_ON_TIMER_EXPIRE',
+  410: 'NUMBER_CHANGED',
+  413: 'INTERWORKING',
+  414: 'INTERWORKING',
+  415: 'SERVICE_NOT_IMPLEMENTED',
+  416: 'INTERWORKING',
+  420: 'INTERWORKING',
+  421: 'INTERWORKING',
+  423: 'INTERWORKING',
+  480: 'NO_USER_RESPONSE',
+  481: 'NORMAL_TEMPORARY_FAILURE',
+  482: 'EXCHANGE_ROUTING_ERROR',
+  483: 'EXCHANGE_ROUTING_ERROR',
+  484: 'INVALID_NUMBER_FORMAT',
+  485: 'NO_ROUTE_DESTINATION',
+  486: 'USER_BUSY',
+  487: 'ORIGINATOR_CANCEL',
+  488: 'INCOMPATIBLE_DESTINATION',
+  500: 'NORMAL_TEMPORARY_FAILURE',
+  501: 'SERVICE_NOT_IMPLEMENTED',
+  502: 'NETWORK_OUT_OF_ORDER',
+  503: 'NORMAL_TEMPORARY_FAILURE',
+  504: 'RECOVERY_ON_TIMER_EXPIRE',
+  600: 'USER_BUSY',
+  603: 'CALL_REJECTED',
+  604: 'NO_ROUTE_DESTINATION',
+  606: 'INCOMPATIBLE_DESTINATION',
+};
+
+export function causeFromSip(status: number): string {
+  return FROM_SIP[status] ?? 'NORMAL_UNSPECIFIED';
+}
+
+export function sipFromCause(cause: string): number {
+  return TO_SIP[cause] ?? 480;
+}
+
+export function causeNumber(cause: string): number {
+  return Q850[cause] ?? 31;
+}
+
+/** A cause as users write it: a name in any case or a Q.850 number; unknown words give NORMAL_CLEARING. */
+export function causeFromText(text: string): string {
+  const word = text.trim().toUpperCase();
+  if (word in Q850) return word;
+  const number = Number(word);
+  if (word !== '' && Number.isInteger(number)) {
+    const named = Object.entries(Q850).find(([, value]) => value === number);
+    if (named !== undefined) return named[0];
+  }
+  return 'NORMAL_CLEARING';
+}
+
+/** Reason header of our BYE and CANCEL (RFC 3326), as FreeSWITCH writes it. */
+export function reasonHeader(cause: string): string {
+  return `Q.850;cause=${causeNumber(cause)};text="${cause}"`;
+}

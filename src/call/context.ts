@@ -1,0 +1,109 @@
+import type { Address, Logger } from '../base/index.ts';
+import type { Config, SipProfile } from '../config/index.ts';
+import type { LocalParty } from '../sip/index.ts';
+import type { Effect } from './effect.ts';
+import type { Leg } from './leg.ts';
+import type { CallerProfileRecord } from './record.ts';
+
+/** A conference room while it has members. */
+export interface Room {
+  readonly name: string;
+  readonly uuid: string;
+  readonly profile: string;
+  /** Leg uuids in order of joining. */
+  readonly members: Set<string>;
+  nextMemberId: number;
+  /** Member that holds the floor, as `media` says. */
+  floor: number | null;
+}
+
+export interface HangupOptions {
+  /** SIP status of a refusal, when the cause does not say it. */
+  readonly status?: number;
+  readonly reason?: string;
+  /** The peer ended the leg (its BYE or final response): nothing is sent. */
+  readonly byPeer?: boolean;
+  readonly disposition?: 'send_bye' | 'recv_bye' | 'send_refuse' | 'recv_refuse' | 'send_cancel' | 'recv_cancel';
+}
+
+/** A registered contact to dial. */
+export interface DialContact {
+  readonly uri: string;
+  readonly destination: Address | null;
+  readonly profile: string;
+}
+
+/** How an outbound leg is to be placed. */
+export interface OutboundRequest {
+  readonly profile: SipProfile;
+  /** Request-URI. */
+  readonly target: string;
+  readonly destination: Address;
+  readonly destinationNumber: string;
+  /** Leg that calls, or null for an originate. */
+  readonly originator: Leg | null;
+  readonly variables: ReadonlyMap<string, string>;
+  readonly callerIdName: string;
+  readonly callerIdNumber: string;
+  /** What the leg runs once answered, without an originator. */
+  readonly applications: readonly { readonly application: string; readonly data: string }[];
+  readonly context: string;
+}
+
+/** What the parts of the call engine share. Operations that cross parts are bound here, so that the parts import no circle. */
+export interface CallContext {
+  readonly legs: ReadonlyMap<string, Leg>;
+  readonly rooms: Map<string, Room>;
+  readonly coreUuid: string;
+  readonly logger: Logger;
+  config(): Config;
+  profile(name: string): SipProfile | null;
+  party(profile: SipProfile): LocalParty;
+  wallMicroseconds(): number;
+  uuid(): string;
+  token(length: number): string;
+  uint32(): number;
+  /** FreeSWITCH's `session_id`: counts the legs of this runtime. */
+  nextSessionId(): number;
+  /** The next even port of the RTP range that no leg uses, or null when the range is full. */
+  allocatePort(localIp: string): number | null;
+  contactsFor(user: string, domain: string): readonly DialContact[];
+
+  emit(effect: Effect): void;
+  event(name: string, leg: Leg | null, headers?: readonly (readonly [string, string])[], subclass?: string): void;
+  addLeg(leg: Leg): void;
+  removeLeg(leg: Leg): void;
+
+  /** Runs the next applications of the leg until one has to wait. */
+  advance(leg: Leg): void;
+  /** The running application is over; go on with the next. */
+  applicationDone(leg: Leg): void;
+  hangup(leg: Leg, cause: string, options?: HangupOptions): void;
+  answer(leg: Leg): boolean;
+  createOutboundLeg(request: OutboundRequest): Leg;
+  /** An outbound leg rang, gave early media, answered or failed: what its originator does about it. */
+  calleeProgress(callee: Leg, status: number, earlyMedia: boolean): void;
+  calleeAnswered(callee: Leg): void;
+  calleeFailed(callee: Leg): void;
+  /** Ends the bridge of a leg that is going, and lets its partner go on. */
+  unbridge(leg: Leg): void;
+  leaveConference(leg: Leg): void;
+  /** What became of a recovered leg, for the report of its run. */
+  recoveryOutcome(leg: Leg, outcome: 'verified' | 'failed' | 'finished', reason: string): void;
+}
+
+export function emptyCaller(): CallerProfileRecord {
+  return {
+    username: '',
+    dialplan: 'XML',
+    callerIdName: '',
+    callerIdNumber: '',
+    calleeIdName: '',
+    calleeIdNumber: '',
+    ani: '',
+    rdnis: '',
+    networkAddr: '',
+    destinationNumber: '',
+    context: 'default',
+  };
+}

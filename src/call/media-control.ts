@@ -1,0 +1,72 @@
+import { assert } from '../base/index.ts';
+import type { EndpointMode, EndpointState } from '../media/protocol.ts';
+import type { CallContext } from './context.ts';
+import type { Leg } from './leg.ts';
+
+/** Silence of a peer after which `media` reports a timeout, in milliseconds; 0 = never. */
+function rtpTimeout(context: CallContext, leg: Leg): number {
+  const profile = context.profile(leg.record.profileName);
+  if (profile === null) return 0;
+  const held = leg.record.media !== null && leg.record.media.held !== 'none';
+  return (held ? profile.rtpHoldTimeoutSeconds : profile.rtpTimeoutSeconds) * 1000;
+}
+
+/**
+ * Chooses a port and asks `media` to bind it; the leg goes on with `then` when `media` answers. False when the RTP
+ * range is full.
+ */
+export function openMedia(context: CallContext, leg: Leg, then: 'route' | 'invite'): boolean {
+  const profile = context.profile(leg.record.profileName);
+  assert(profile !== null, `profile ${leg.record.profileName} of leg ${leg.uuid} exists`);
+  const port = context.allocatePort(profile.rtpIp);
+  if (port === null) return false;
+  const now = context.wallMicroseconds();
+  const sessionId = leg.record.media?.sessionId ?? String(Math.floor(now / 1_000_000));
+  leg.record.media = {
+    localSdp: null,
+    remoteSdp: leg.record.media?.remoteSdp ?? null,
+    sessionId,
+    sessionVersion: Number(sessionId),
+    offer: 'none',
+    endpoint: {
+      id: leg.uuid,
+      localIp: profile.rtpIp,
+      localPort: port,
+      remote: null,
+      remoteRtcp: null,
+      learned: null,
+      format: null,
+      ssrc: context.uint32(),
+      send: true,
+      receive: true,
+      rtpTimeout: 0,
+      mode: { kind: 'idle' },
+    },
+    held: 'none',
+  };
+  leg.opening = then;
+  leg.portAttempts += 1;
+  leg.dirty = true;
+  context.emit({ kind: 'media', leg: leg.uuid, endpoint: leg.record.media.endpoint as EndpointState, opening: true });
+  return true;
+}
+
+/** Changes what the leg's endpoint shall be and tells `media`. Nothing happens without an endpoint. */
+export function setEndpoint(context: CallContext, leg: Leg, change: Partial<EndpointState>): void {
+  const media = leg.record.media;
+  if (media === null || media.endpoint === null) return;
+  const endpoint = { ...media.endpoint, ...change, rtpTimeout: leg.answered ? rtpTimeout(context, leg) : 0 };
+  media.endpoint = endpoint;
+  leg.dirty = true;
+  context.emit({ kind: 'media', leg: leg.uuid, endpoint, opening: false });
+}
+
+export function setMode(context: CallContext, leg: Leg, mode: EndpointMode): void {
+  setEndpoint(context, leg, { mode });
+}
+
+/** Relays between two legs, both ways. */
+export function relay(context: CallContext, left: Leg, right: Leg): void {
+  setMode(context, left, { kind: 'relay', partner: right.uuid });
+  setMode(context, right, { kind: 'relay', partner: left.uuid });
+}

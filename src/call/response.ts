@@ -1,0 +1,96 @@
+import type { Address } from '../base/index.ts';
+import type { SipResponse } from '../sip/index.ts';
+import { headerValue, parseCSeq, refreshTarget } from '../sip/index.ts';
+import type { CallContext } from './context.ts';
+import { finishLeg } from './hangup.ts';
+import type { Leg } from './leg.ts';
+import { setEndpoint } from './media-control.ts';
+import { acceptAnswer, endpointChangeOf } from './negotiation.ts';
+import { inviteTimeout, receiveInviteResponse } from './outbound.ts';
+import type { ClientTransactionRecord } from './record.ts';
+import { acknowledge, findClient, finishClient, repeatAcknowledge } from './signalling.ts';
+import { verificationFailed, verified } from './verify.ts';
+
+/** A response to a request of ours; 2xx to INVITE come once for each retransmission. */
+export function receiveResponse(context: CallContext, leg: Leg, branch: string, method: string, response: SipResponse, source: Address): void {
+  const transaction = findClient(leg, branch, method);
+  if (method === 'INVITE' && (transaction === null || transaction.purpose === 'invite')) {
+    const cseq = parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0;
+    if (transaction === null && response.status >= 200 && response.status < 300 && repeatAcknowledge(context, leg, cseq)) return;
+    receiveInviteResponse(context, leg, branch, response, source);
+    return;
+  }
+  if (transaction === null || response.status < 200) return;
+  finishClient(leg, branch, method);
+  finished(context, leg, transaction, response, source);
+}
+
+/** A request of ours timed out: RFC 3261 §8.1.3.1, as if 408 had come. */
+export function requestTimeout(context: CallContext, leg: Leg, branch: string, method: string): void {
+  const transaction = findClient(leg, branch, method);
+  if (transaction === null) return;
+  if (transaction.purpose === 'invite') {
+    inviteTimeout(context, leg, branch);
+    return;
+  }
+  finishClient(leg, branch, method);
+  finished(context, leg, transaction, null, null);
+}
+
+function finished(context: CallContext, leg: Leg, transaction: ClientTransactionRecord, response: SipResponse | null, source: Address | null): void {
+  const status = response?.status ?? 408;
+  switch (transaction.purpose) {
+    case 'bye':
+      finishLeg(context, leg);
+      return;
+    case 'reinvite':
+    case 'verify':
+    case 'refresh':
+    case 'update':
+      refreshed(context, leg, transaction, response, source, status);
+      return;
+    case 'prack':
+    case 'info':
+    case 'cancel':
+    case 'notify':
+    case 'refer':
+    case 'ack':
+    case 'invite':
+      return;
+    default:
+      return;
+  }
+}
+
+/** The end of a re-INVITE or UPDATE of ours. */
+function refreshed(
+  context: CallContext,
+  leg: Leg,
+  transaction: ClientTransactionRecord,
+  response: SipResponse | null,
+  source: Address | null,
+  status: number,
+): void {
+  const { dialog, media } = leg.record;
+  if (response !== null && status < 300 && dialog !== null && source !== null) {
+    refreshTarget(dialog, response, source);
+    if (transaction.method === 'INVITE') {
+      acknowledge(context, leg, dialog, parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0, null);
+    }
+    if (media !== null && response.body !== '') {
+      const agreed = acceptAnswer(leg, response.body);
+      if (agreed !== null) {
+        media.remoteSdp = response.body;
+        media.offer = 'none';
+        setEndpoint(context, leg, endpointChangeOf(agreed, media.endpoint));
+      }
+    }
+    verified(context, leg);
+    return;
+  }
+  if (media !== null) media.offer = 'none';
+  // RFC 3261 §12.2.1.2: 481 and a timeout end the dialog; any other answer proves that the far end still has it.
+  if (status === 481) context.hangup(leg, 'NORMAL_TEMPORARY_FAILURE', { byPeer: true });
+  else if (status === 408) verificationFailed(context, leg);
+  else verified(context, leg);
+}

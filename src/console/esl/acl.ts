@@ -1,0 +1,36 @@
+import { BlockList, isIP, isIPv4 } from 'node:net';
+import { UndropError } from '../../base/index.ts';
+
+/** FreeSWITCH's automatic lists, except those that need its network detection. */
+const NAMED_LISTS: Readonly<Record<string, readonly string[]>> = {
+  'loopback.auto': ['127.0.0.0/8', '::1/128'],
+  'rfc1918.auto': ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fe80::/10'],
+  'any_v4.auto': ['0.0.0.0/0'],
+  'any_v6.auto': ['::/0'],
+  any: ['0.0.0.0/0', '::/0'],
+};
+
+/** Who may connect: names of lists and `address[/prefix]`, separated by commas or blanks. Throws `UndropError` on anything else. */
+export function compileAcl(acl: string): (ip: string) => boolean {
+  const list = new BlockList();
+  const words = acl.split(/[\s,]+/).filter((word) => word !== '');
+  for (const word of words.length === 0 ? ['loopback.auto'] : words) {
+    for (const network of NAMED_LISTS[word] ?? [word]) {
+      const [address = '', prefixText] = network.split('/', 2);
+      const family = isIP(address);
+      const longest = family === 4 ? 32 : 128;
+      const prefix = prefixText === undefined ? longest : Number(prefixText);
+      if (family === 0 || !/^\d*$/.test(prefixText ?? '') || prefix > longest) {
+        throw new UndropError('ESL_ACL_UNKNOWN', `apply-inbound-acl does not understand '${word}'`, {
+          where: 'event_socket.conf.xml',
+          fix: `use ${Object.keys(NAMED_LISTS).join(', ')} or networks such as 192.0.2.0/24`,
+        });
+      }
+      list.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6');
+    }
+  }
+  return (ip) => {
+    const plain = ip.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+    return isIP(plain) !== 0 && list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
+  };
+}

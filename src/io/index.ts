@@ -1,0 +1,17 @@
+export { systemClock } from './clock.ts';
+export { replaceFile } from './file.ts';
+export { createLogger, type SystemLogger } from './logger.ts';
+export { LineClient } from './line-client.ts';
+export { lockFile } from './native.ts';
+export { processAlive, processStartTime } from './process.ts';
+export { systemRandom } from './random.ts';
+export {
+  closeDescriptor,
+  DescriptorReceiver,
+  maximumDescriptorsAtOnce,
+  openSocket,
+  sendDescriptor,
+  socketAddress,
+  type TransportName,
+} from './raw-socket.ts';
+export { type UdpCounters, UdpSocket } from './udp.ts';

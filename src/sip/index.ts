@@ -1,0 +1,3 @@
+export * from './dialog/index.ts';
+export * from './message/index.ts';
+export * from './transaction/index.ts';

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createCommandRegistry } from '../../src/console/index.ts';
+import { CALLEE, CALLER, CONFERENCE_LEG, FakeSwitch, fixedClock, fixture, random } from './fake-switch.ts';
+
+function setup() {
+  const view = new FakeSwitch();
+  const registry = createCommandRegistry(view, { clock: fixedClock, random, version: '0.1.0' });
+  return { view, run: (line: string) => registry.execute(line), registry };
+}
+
+for (const [command, file] of [
+  ['show channels', 'show_channels'],
+  ['show channels as json', 'show_channels_as_json'],
+  ['show channels as xml', 'show_channels_as_xml'],
+  ['show channels count', 'show_channels_count'],
+  ['show calls', 'show_calls'],
+  ['show calls as json', 'show_calls_as_json'],
+  ['show calls count', 'show_calls_count'],
+  ['show bridged_calls', 'show_bridged_calls'],
+  ['show registrations', 'show_registrations'],
+  ['show nosuch', 'show_nosuch'],
+  ['sofia', 'sofia'],
+  ['sofia status', 'sofia_status'],
+  ['sofia status gateway', 'sofia_status_gateway'],
+  ['sofia status profile internal', 'sofia_status_profile_internal'],
+  ['sofia status profile nosuch', 'sofia_status_profile_nosuch'],
+  ['conference list', 'conference_list'],
+  ['conference 3001 list', 'conference_3001_list'],
+  ['fsctl', 'fsctl'],
+  ['fsctl sps', 'fsctl_sps'],
+  ['global_getvar switchname', 'global_getvar_switchname'],
+  ['hostname', 'hostname'],
+  ['switchname', 'switchname'],
+  ['uptime', 'uptime'],
+  ['reloadxml', 'reloadxml'],
+  ['nosuchcommand x', 'nosuchcommand_x'],
+  ['uuid_dump abc', 'uuid_dump_abc'],
+  ['uuid_exists abc', 'uuid_exists_abc'],
+  [`uuid_exists ${CALLER}`, 'uuid_exists_UUID'],
+  [`uuid_getvar ${CONFERENCE_LEG} sip_call_id`, 'uuid_getvar_UUID_sip_call_id'],
+  [`uuid_kill ${CALLER}`, 'uuid_kill_UUID'],
+  ['uuid_kill abc', 'uuid_kill_abc'],
+] as const) {
+  test(`${command} prints byte by byte what FreeSWITCH prints`, async () => {
+    assert.equal(await setup().run(command), fixture(file));
+  });
+}
+
+test('status prints the eight lines of FreeSWITCH, and names undrop', async () => {
+  const { view, run } = setup();
+  const comparable = (text: string) => text.replace(/\/\d+\.\d\d\n/, '/95.00\n').replace(/Max \d+K\/\d+K/, 'Max 240K/8192K');
+  const expected = fixture('status').replace(/^FreeSWITCH \(Version [^)]*\)/m, 'undrop (Version 0.1.0 64bit)');
+  assert.equal(comparable(await run('status')), expected);
+  view.untracked = 2;
+  assert.match(await run('status'), /\n2 session\(s\) not tracked\n$/);
+});
+
+test('uuid_dump prints the headers of FreeSWITCH in its order and encoding', async () => {
+  const { run } = setup();
+  const comparable = (text: string) => text.replace(/^(Event-Calling-\S+|Event-Sequence): .*$/gm, '$1: *');
+  assert.equal(comparable(await run(`uuid_dump ${CONFERENCE_LEG}`)), comparable(fixture('uuid_dump_UUID')));
+});
+
+test('lists without rows print what FreeSWITCH prints', async () => {
+  const { view, run } = setup();
+  view.live = [];
+  view.rooms = [];
+  assert.equal(await run('show channels'), '\n0 total.\n');
+  assert.equal(await run('show channels as json'), '{"row_count": 0}');
+  assert.equal(await run('conference list'), '+OK No active conferences.\n');
+});
+
+test('show channels like takes what matches only', async () => {
+  const { run } = setup();
+  const reply = await run('show channels like 2001@127');
+  assert.match(reply, /\n1 total\.\n$/);
+  assert.ok(reply.includes(CALLEE) && !reply.includes(`\n${CALLER}`));
+});
+
+test('the recover commands say the words of FreeSWITCH', async () => {
+  const { view, run } = setup();
+  assert.equal(await run('sofia recover'), 'No calls to recover.\n');
+  assert.equal(await run('sofia profile internal recover'), 'No sessions to recover.\n');
+  assert.equal(await run('fsctl recover'), '+OK 0 session(s) recovered in total\n');
+  view.toRecover = 3;
+  assert.equal(await run('sofia recover'), 'Recovered 3 call(s)\n');
+  assert.equal(await run('sofia profile internal recover'), 'Recovered 3 session(s)\n');
+  assert.equal(await run('fsctl recover sofia:internal'), '+OK 3 session(s) recovered in total\n');
+  assert.deepEqual(view.calls.at(-1), ['recover', 'internal', 'fsctl recover']);
+  assert.equal(await run('sofia recover flush'), 'Flushing recovery database.\n');
+  assert.equal(await run('fsctl recover flush'), '+OK flushed\n');
+  assert.equal(await run('fsctl recover flush sofia:internal'), '+OK flushed\n');
+  assert.deepEqual(view.calls.at(-1), ['flush', 'internal']);
+});
+
+test('recovery show prints each call of a run with its reason', async () => {
+  const { view, run } = setup();
+  assert.equal(await run('recovery show last'), '-ERR No recovery runs.\n');
+  const call = {
+    uuid: CALLER,
+    outcome: 'failed',
+    reason: 'port taken',
+    rowReadAt: 3000,
+    portOpenAt: 0,
+    firstPacketOutAt: 0,
+    firstPacketInAt: 0,
+    verifiedAt: 0,
+    gapMilliseconds: null,
+  } as const;
+  view.runs = [
+    {
+      id: 'r1',
+      trigger: 'start',
+      startedAt: 2000,
+      processStartedAt: 1000,
+      finishedAt: 9000,
+      calls: [call, { ...call, uuid: CALLEE, outcome: 'verified' }],
+    },
+  ];
+  const table = await run('recovery show last');
+  assert.match(table, new RegExp(`${CALLER}  failed +- +2 ms .*port taken`));
+  assert.equal(JSON.parse(await run('recovery show r1 as json')).calls.length, 2);
+  assert.equal(JSON.parse(await run('recovery show r1 failed as json')).calls.length, 1);
+});
+
+test('originate understands variables with blanks, applications with arguments and all positional arguments', async () => {
+  const { view, run } = setup();
+  assert.equal(await run("originate {a='b c',d=e}user/1000@x &playback(/tmp/a b.wav)"), `+OK ${CALLEE}\n`);
+  assert.deepEqual(view.calls.at(-1)?.[1], {
+    dialString: "{a='b c',d=e}user/1000@x",
+    application: 'playback',
+    data: '/tmp/a b.wav',
+    extension: null,
+    context: null,
+    callerIdName: null,
+    callerIdNumber: null,
+    timeoutSeconds: 60,
+  });
+  await run("originate sofia/gateway/a/1 9664 XML default 'Jo Doe' 100 15");
+  assert.deepEqual(view.calls.at(-1)?.[1], {
+    dialString: 'sofia/gateway/a/1',
+    application: '',
+    data: '',
+    extension: '9664',
+    context: 'default',
+    callerIdName: 'Jo Doe',
+    callerIdNumber: '100',
+    timeoutSeconds: 15,
+  });
+  assert.equal(await run('originate error/USER_BUSY &echo'), '-ERR USER_BUSY\n');
+  assert.match(await run('originate user/1000'), /^-USAGE: <call url>/);
+  assert.match(await run('originate {a=b user/1 &echo'), /^-ERR .*not closed/);
+});
+
+test('what the switch cannot do yet is refused, not acknowledged', async () => {
+  const { run } = setup();
+  assert.equal(await run(`uuid_hold ${CALLER}`), '-ERR Operation failed: not supported yet\n');
+  assert.match(await run('sofia profile internal restart'), /^-ERR .*not supported yet\n$/);
+});
+
+test('hupall with a variable hangs up the channels that have it', async () => {
+  const { view, run } = setup();
+  assert.equal(
+    await run('hupall normal_clearing conference_name 3001'),
+    '+OK hangup all channels matching [conference_name]=[3001] with cause: NORMAL_CLEARING\n',
+  );
+  assert.deepEqual(view.calls, [['hangup', CONFERENCE_LEG, 'NORMAL_CLEARING']]);
+});
+
+test('conference commands act on the members they name', async () => {
+  const { view, run } = setup();
+  assert.equal(await run('conference 3001 mute all'), '+OK mute 3\n');
+  assert.deepEqual(view.calls, [['conference', '3001', 'mute', '3']]);
+  assert.equal(await run('conference 3001 kick 9'), '-ERR Non-Existant ID 9\n');
+  assert.equal(await run('conference 4000 list'), '-ERR Conference 4000 not found\n');
+});
+
+test('completion offers the next word and says how much to replace', async () => {
+  const { run, registry } = setup();
+  assert.deepEqual(registry.complete('sofia st'), ['status']);
+  assert.equal(await run('console_complete c=8;sofia st'), '[              status]\t\n\nwrite=2:status ');
+  assert.match(await run('console_complete c=6;sofia '), /\n\nwrite=0:$/);
+});
