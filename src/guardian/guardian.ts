@@ -222,6 +222,7 @@ export class Guardian {
     this.#switchChannel?.destroy();
     this.#switchChannel = null;
     this.#sockets.forgetWishes();
+    if (process.platform === 'linux' && this.#stopping !== 'restart' && this.#stopping !== 'now') this.#sockets.reopen();
     this.#clearHello();
   }
 

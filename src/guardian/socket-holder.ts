@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { UndropError } from '../base/index.ts';
 import { closeDescriptor, openSocket, replaceFile } from '../io/index.ts';
 import { bestEffort } from './best-effort.ts';
+import { strings } from './line-channel.ts';
 import { parseSocketKey } from './messages.ts';
 
 /** More sockets than profiles could sensibly have. */
@@ -11,29 +12,26 @@ export const maximumHeldSockets = 1024;
 export class SocketHolder {
   readonly #path: string;
   readonly #held = new Map<string, number>();
+  /** What should be held; the content of the file. */
+  readonly #keys: Set<string>;
   #wanted = new Set<string>();
 
   constructor(path: string) {
     this.#path = path;
+    this.#keys = readKeys(path);
   }
 
-  /** Opens what the last guardian held, before any switch asks for it; what cannot be opened is left for then. */
+  /** Opens what should be held and is not: after a start, or when a switch died that had the only copy. What fails is left for the switch to ask. */
   reopen(): void {
-    let keys: unknown;
-    try {
-      keys = JSON.parse(readFileSync(this.#path, 'utf8'));
-    } catch {
-      return;
-    }
-    if (!Array.isArray(keys)) return;
-    for (const key of keys.slice(0, maximumHeldSockets)) {
+    const wanted = new Set(this.#wanted);
+    for (const key of [...this.#keys]) {
       try {
-        if (typeof key === 'string') this.open(key);
+        this.open(key);
       } catch {
         // The switch is told when it asks.
       }
     }
-    this.#wanted.clear();
+    this.#wanted = wanted;
   }
 
   /** The descriptor of a key, opened now if it was not. Throws UndropError. */
@@ -47,6 +45,7 @@ export class SocketHolder {
     if (this.#held.size >= maximumHeldSockets) throw new UndropError('SOCKET_LIMIT', `more than ${maximumHeldSockets} sockets`);
     const fd = openSocket(parsed.transport, parsed);
     this.#held.set(key, fd);
+    this.#keys.add(key);
     this.#save();
     return fd;
   }
@@ -62,7 +61,7 @@ export class SocketHolder {
       return;
     }
     this.#held.set(key, fd);
-    this.#wanted.add(key);
+    this.want(key);
     this.#save();
   }
 
@@ -71,6 +70,7 @@ export class SocketHolder {
       const fd = this.#held.get(key);
       if (fd !== undefined) closeDescriptor(fd);
       this.#held.delete(key);
+      this.#keys.delete(key);
       this.#wanted.delete(key);
     }
     this.#save();
@@ -83,15 +83,27 @@ export class SocketHolder {
 
   /** Closes what the switch, being ready, has not asked for: its configuration has changed. */
   releaseUnwanted(): void {
-    const unwanted = [...this.#held.keys()].filter((key) => !this.#wanted.has(key));
+    const unwanted = [...this.#keys].filter((key) => !this.#wanted.has(key));
     if (unwanted.length > 0) this.release(unwanted);
   }
 
+  /** The switch uses this one, whoever has it open. */
   want(key: string): void {
+    if (parseSocketKey(key) === null || this.#keys.size >= maximumHeldSockets) return;
     this.#wanted.add(key);
+    this.#keys.add(key);
   }
 
   #save(): void {
-    bestEffort(() => replaceFile(this.#path, `${JSON.stringify([...this.#held.keys()])}\n`));
+    bestEffort(() => replaceFile(this.#path, `${JSON.stringify([...this.#keys])}\n`));
+  }
+}
+
+function readKeys(path: string): Set<string> {
+  try {
+    const keys: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return new Set(strings(keys, maximumHeldSockets));
+  } catch {
+    return new Set();
   }
 }

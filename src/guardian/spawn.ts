@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { processStartTime, replaceFile } from '../io/index.ts';
 import { bestEffort } from './best-effort.ts';
@@ -14,6 +15,9 @@ export interface SpawnedRole {
 
 /** A log file beyond this size is put aside (as `.1`) when its process is started again. */
 const maximumLogBytes = 20 * 1024 * 1024;
+
+/** Sound before signalling, most of all while both start after a crash. */
+const mediaPriority = -10;
 
 /** The script of the roles; `UNDROP_ENTRY` puts another one in its place, for tests. */
 function entryScript(): string {
@@ -33,9 +37,19 @@ export function spawnRole(role: Role, layout: StateLayout, configDirectory: stri
   });
   closeSync(log);
   if (child.pid === undefined) return { child, identity: null };
+  const { pid } = child;
+  if (role === 'media') prefer(pid);
   const identity = { pid: child.pid, startTime: processStartTime(child.pid) ?? -1 };
   bestEffort(() => replaceFile(join(layout.run, `${role}.pid`), `${identity.pid}\n`));
   return { child, identity };
+}
+
+function prefer(pid: number): void {
+  try {
+    setPriority(pid, mediaPriority);
+  } catch {
+    // Needs CAP_SYS_NICE; without it media shares the cores like everybody.
+  }
 }
 
 function openLog(path: string): number {

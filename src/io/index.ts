@@ -1,7 +1,7 @@
 export { systemClock } from './clock.ts';
 export { replaceFile } from './file.ts';
-export { createLogger, type SystemLogger } from './logger.ts';
 export { LineClient } from './line-client.ts';
+export { createLogger, type SystemLogger } from './logger.ts';
 export { lockFile } from './native.ts';
 export { processAlive, processStartTime } from './process.ts';
 export { systemRandom } from './random.ts';

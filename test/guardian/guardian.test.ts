@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { processStartTime } from '../../src/io/index.ts';
-import { freePort, freePorts, Site, until } from './harness.ts';
+import { freePort, freePorts, holdsPort, Site, until } from './harness.ts';
 
 const limits = { timeout: 60_000 };
 
@@ -236,14 +236,31 @@ describe('the guardian holds the SIP sockets', limits, () => {
     const first = await at.startReady();
     first.process.kill('SIGKILL');
     await first.ended;
-    await at.startReady();
-    await until('the sockets', () => (JSON.parse(at.read('run/sockets.json')) as string[]).length === ports.length);
+    const second = await at.startReady();
+    await until('the sockets', () => ports.every((port) => holdsPort(second.pid, port)));
     const before = at.pid('switch');
     const peers = await Promise.all(ports.map((port) => at.peer(port)));
     await at.killed(before);
     for (const peer of peers) peer.send('are you there');
     await until('a reply from each', () => peers.every(({ replies }) => replies.length === 1));
     assert.ok(peers.every(({ refusals }) => refusals === 0));
+  });
+
+  test('killed right after a new guardian has adopted it, the switch leaves no address unheld', async (context) => {
+    const at = site(context);
+    const port = await freePort();
+    at.fake({ keys: [`udp:127.0.0.1:${port}`] });
+    const first = await at.startReady();
+    const before = at.pid('switch');
+    first.process.kill('SIGKILL');
+    await first.ended;
+    // Stopped, it can give nothing back.
+    process.kill(before, 'SIGSTOP');
+    const second = at.start();
+    await until('the second guardian', () => at.pid('guardian') === second.pid);
+    at.fake({ hang: true });
+    process.kill(before, 'SIGKILL');
+    await until('the socket', () => holdsPort(second.pid, port));
   });
 
   test('a port in use is an error of that socket alone', async (context) => {

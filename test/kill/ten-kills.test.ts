@@ -12,7 +12,7 @@ test('ten kills in a row, each while the last recovery still runs, lose no call'
     await scene.undrop.killAll();
     scene.undrop.spawn();
     // A different point of start-up and recovery is hit each time: from just spawned to almost ready.
-    const wait = 40 + round * 60;
+    const wait = 20 + round * 25;
     await new Promise((resolve) => setTimeout(resolve, wait));
     for (let attempt = 0; attempt < 200 && scene.undrop.pid('guardian') === null; attempt += 1)
       await new Promise((resolve) => setTimeout(resolve, 10));
