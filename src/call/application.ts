@@ -5,9 +5,9 @@ import { startBridge } from './bridge.ts';
 import { causeFromSip, causeFromText } from './cause.ts';
 import { joinConference } from './conference.ts';
 import type { CallContext } from './context.ts';
-import { localTimeOf } from './local-time.ts';
 import { answer, preAnswer, ringReady } from './inbound.ts';
 import type { Leg } from './leg.ts';
+import { localTimeOf } from './local-time.ts';
 import { setMode } from './media-control.ts';
 
 /** What an application did: it is over, or it waits for something (`applicationDone` comes later), or the leg is going. */
@@ -178,7 +178,8 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
   info: {
     inline: true,
     run: (context, leg) => {
-      for (const [name, value] of Object.entries(leg.record.variables)) context.logger.log('info', `variable_${name}: ${value}`, { uuid: leg.uuid });
+      for (const [name, value] of Object.entries(leg.record.variables))
+        context.logger.log('info', `variable_${name}: ${value}`, { uuid: leg.uuid });
       return 'done';
     },
   },
@@ -299,7 +300,9 @@ export function advance(context: CallContext, leg: Leg): void {
       return;
     }
     if (leg.record.applicationLog.length >= MAXIMUM_APPLICATIONS) {
-      context.logger.log('error', `more than ${MAXIMUM_APPLICATIONS} applications on one leg: the dialplan runs in a circle`, { uuid: leg.uuid });
+      context.logger.log('error', `more than ${MAXIMUM_APPLICATIONS} applications on one leg: the dialplan runs in a circle`, {
+        uuid: leg.uuid,
+      });
       context.hangup(leg, 'EXCHANGE_ROUTING_ERROR');
       return;
     }
@@ -368,5 +371,7 @@ export function runningApplication(leg: Leg): { readonly application: string; re
   if (execution === null || !execution.running) return null;
   const logged = leg.record.applicationLog.at(-1);
   const entry = execution.applications[execution.index];
-  return entry === undefined ? null : { application: entry.application, data: logged?.application === entry.application ? logged.data : entry.data };
+  return entry === undefined
+    ? null
+    : { application: entry.application, data: logged?.application === entry.application ? logged.data : entry.data };
 }

@@ -1,6 +1,6 @@
 import { UndropError } from '../base/index.ts';
-import { canRelay } from '../sdp/index.ts';
 import { parseDialString } from '../dialplan/index.ts';
+import { canRelay } from '../sdp/index.ts';
 import { causeFromText } from './cause.ts';
 import type { CallContext } from './context.ts';
 import { resolveEndpoint } from './dial.ts';
@@ -207,7 +207,7 @@ export function calleeFailed(context: CallContext, callee: Leg): void {
 function callerOf(context: CallContext, callee: Leg): Leg | null {
   const uuid = callee.record.originator?.uuid;
   const caller = uuid === undefined ? undefined : context.legs.get(uuid);
-  return caller !== undefined && caller.up && caller.record.bridgeAttempt !== null ? caller : null;
+  return caller?.up === true && caller.record.bridgeAttempt !== null ? caller : null;
 }
 
 /** A bridged leg goes: its partner hangs up too, or, if it is the one that runs the dialplan, goes on there. */

@@ -6,7 +6,11 @@ import type { CallContext } from './context.ts';
 
 /** Where a dial string's leg leads: one or several contacts, or a cause why it leads nowhere. */
 export type DialTargets =
-  | { readonly kind: 'targets'; readonly number: string; readonly targets: readonly { readonly profile: SipProfile; readonly uri: string; readonly destination: Address }[] }
+  | {
+      readonly kind: 'targets';
+      readonly number: string;
+      readonly targets: readonly { readonly profile: SipProfile; readonly uri: string; readonly destination: Address }[];
+    }
   | { readonly kind: 'failed'; readonly cause: string; readonly reason: string };
 
 function failed(cause: string, reason: string): DialTargets {
@@ -20,7 +24,14 @@ export function resolveEndpoint(context: CallContext, endpoint: DialEndpoint, de
       const profile = context.profile(endpoint.profile);
       if (profile === null) return failed('INVALID_PROFILE', `there is no profile ${endpoint.profile}`);
       const host = endpoint.host === 'localhost' ? '127.0.0.1' : endpoint.host;
-      if (isIP(host) === 0) return registered(context, endpoint.user, endpoint.host, 'NO_ROUTE_DESTINATION', `host ${endpoint.host} is no address and nobody is registered there`);
+      if (isIP(host) === 0)
+        return registered(
+          context,
+          endpoint.user,
+          endpoint.host,
+          'NO_ROUTE_DESTINATION',
+          `host ${endpoint.host} is no address and nobody is registered there`,
+        );
       const destination = { ip: host, port: endpoint.port ?? 5060 };
       const shown = host.includes(':') ? `[${host}]` : host;
       const port = endpoint.port === null ? '' : `:${endpoint.port}`;
@@ -30,7 +41,13 @@ export function resolveEndpoint(context: CallContext, endpoint: DialEndpoint, de
       return { kind: 'targets', number: endpoint.user, targets: [{ profile, uri, destination }] };
     }
     case 'registered':
-      return registered(context, endpoint.user, endpoint.domain, 'USER_NOT_REGISTERED', `${endpoint.user}@${endpoint.domain} is not registered`);
+      return registered(
+        context,
+        endpoint.user,
+        endpoint.domain,
+        'USER_NOT_REGISTERED',
+        `${endpoint.user}@${endpoint.domain} is not registered`,
+      );
     case 'user': {
       const domain = endpoint.domain ?? defaultDomain;
       return registered(context, endpoint.user, domain, 'USER_NOT_REGISTERED', `${endpoint.user}@${domain} is not registered`);

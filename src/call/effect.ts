@@ -9,7 +9,14 @@ import type { LegRecord, ServerTransactionRecord } from './record.ts';
  * retransmissions).
  */
 export type Effect =
-  | { readonly kind: 'respond'; readonly leg: string; readonly key: string; readonly status: number; readonly bytes: Uint8Array; readonly immediate: boolean }
+  | {
+      readonly kind: 'respond';
+      readonly leg: string;
+      readonly key: string;
+      readonly status: number;
+      readonly bytes: Uint8Array;
+      readonly immediate: boolean;
+    }
   | {
       readonly kind: 'request';
       readonly leg: string;
@@ -20,9 +27,22 @@ export type Effect =
       readonly destination: Address;
     }
   /** Sent without a transaction: the ACK to a 2xx. */
-  | { readonly kind: 'datagram'; readonly leg: string; readonly profile: string; readonly bytes: Uint8Array; readonly destination: Address; readonly immediate: boolean }
+  | {
+      readonly kind: 'datagram';
+      readonly leg: string;
+      readonly profile: string;
+      readonly bytes: Uint8Array;
+      readonly destination: Address;
+      readonly immediate: boolean;
+    }
   /** After a crash: server and client transactions of an earlier life. */
-  | { readonly kind: 'restoreServer'; readonly leg: string; readonly profile: string; readonly transaction: ServerTransactionRecord; readonly request: SipRequest }
+  | {
+      readonly kind: 'restoreServer';
+      readonly leg: string;
+      readonly profile: string;
+      readonly transaction: ServerTransactionRecord;
+      readonly request: SipRequest;
+    }
   | {
       readonly kind: 'restoreClient';
       readonly leg: string;
@@ -34,7 +54,14 @@ export type Effect =
       readonly provisional: number;
     }
   /** A response that must be repeated until ACK (2xx) or PRACK (reliable provisional). */
-  | { readonly kind: 'repeatUntilAcknowledged'; readonly leg: string; readonly profile: string; readonly key: string; readonly bytes: Uint8Array; readonly reliable: boolean }
+  | {
+      readonly kind: 'repeatUntilAcknowledged';
+      readonly leg: string;
+      readonly profile: string;
+      readonly key: string;
+      readonly bytes: Uint8Array;
+      readonly reliable: boolean;
+    }
   | { readonly kind: 'stopRepeating'; readonly leg: string; readonly key: string }
   | { readonly kind: 'media'; readonly leg: string; readonly endpoint: EndpointState; readonly opening: boolean }
   | { readonly kind: 'sendDtmf'; readonly leg: string; readonly digits: string; readonly durationMilliseconds: number }

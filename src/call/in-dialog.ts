@@ -3,13 +3,13 @@ import type { SipRequest } from '../sip/index.ts';
 import { headerValue, parseCSeq, refreshTarget } from '../sip/index.ts';
 import { bind } from './bridge.ts';
 import type { CallContext } from './context.ts';
+import { sayBye } from './hangup.ts';
+import { answer } from './inbound.ts';
 import type { Leg } from './leg.ts';
 import { relay, setEndpoint } from './media-control.ts';
 import { acceptAnswer, answerOffer, endpointChangeOf } from './negotiation.ts';
 import type { ServerTransactionRecord } from './record.ts';
 import { openServerTransaction, respond } from './signalling.ts';
-import { sayBye } from './hangup.ts';
-import { answer } from './inbound.ts';
 
 /** A request of the peer within the dialog. */
 export function receiveRequest(context: CallContext, leg: Leg, key: string, request: SipRequest, source: Address): void {
@@ -76,7 +76,9 @@ function receiveOffer(context: CallContext, leg: Leg, transaction: ServerTransac
     respond(context, leg, transaction, 491);
     return;
   }
-  const unanswered = leg.record.serverTransactions.some((other) => other !== transaction && other.method === 'INVITE' && other.responseStatus < 200);
+  const unanswered = leg.record.serverTransactions.some(
+    (other) => other !== transaction && other.method === 'INVITE' && other.responseStatus < 200,
+  );
   if (unanswered && request.method === 'INVITE') {
     respond(context, leg, transaction, 500, { headers: [{ name: 'Retry-After', value: '1' }] });
     return;
@@ -150,7 +152,8 @@ function receiveInfo(context: CallContext, leg: Leg, transaction: ServerTransact
   const duration = Number(/Duration\s*=\s*(\d+)/i.exec(request.body)?.[1] ?? 100);
   receiveDtmf(context, leg, digit.toUpperCase(), duration, 'INFO');
   const partner = leg.record.partner === null ? undefined : context.legs.get(leg.record.partner);
-  if (partner !== undefined) context.emit({ kind: 'sendDtmf', leg: partner.uuid, digits: digit.toUpperCase(), durationMilliseconds: duration });
+  if (partner !== undefined)
+    context.emit({ kind: 'sendDtmf', leg: partner.uuid, digits: digit.toUpperCase(), durationMilliseconds: duration });
 }
 
 export function receiveDtmf(context: CallContext, leg: Leg, digit: string, durationMilliseconds: number, source: 'RTP' | 'INFO'): void {

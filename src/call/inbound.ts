@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
-import { formatUri, headerValue, headerValues, parseNameAddress, parseUri, parseVia } from '../sip/index.ts';
-import { dialogFromInvite } from '../sip/index.ts';
+import { dialogFromInvite, formatUri, headerValue, headerValues, parseNameAddress, parseUri, parseVia } from '../sip/index.ts';
 import type { CallContext } from './context.ts';
 import { emptyCaller } from './context.ts';
 import type { CallInput } from './input.ts';
@@ -161,10 +160,13 @@ function sendProvisional(context: CallContext, leg: Leg, status: number, sdp: st
   const sequence = reliable ? 1 + (context.uint32() % 0x7fff_fffe) : null;
   respond(context, leg, transaction, status, {
     ...(sdp === null ? {} : { sdp }),
-    headers: sequence === null ? [] : [
-      { name: 'Require', value: '100rel' },
-      { name: 'RSeq', value: String(sequence) },
-    ],
+    headers:
+      sequence === null
+        ? []
+        : [
+            { name: 'Require', value: '100rel' },
+            { name: 'RSeq', value: String(sequence) },
+          ],
   });
 }
 

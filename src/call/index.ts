@@ -4,7 +4,7 @@ export { applyConference, leaveConference } from './conference.ts';
 export type { CallContext, DialContact, OutboundRequest, Room } from './context.ts';
 export { resolveEndpoint } from './dial.ts';
 export type { Effect, TimerName } from './effect.ts';
-export { type CallEvent, CallEngine, partyOf, type StepResult } from './engine.ts';
+export { CallEngine, type CallEvent, partyOf, type StepResult } from './engine.ts';
 export type { CallInput, DirectoryMatch } from './input.ts';
 export type { Leg } from './leg.ts';
 export * from './record.ts';

@@ -5,13 +5,27 @@ import type { TimerName } from './effect.ts';
 /** Everything that can happen to a call. */
 export type CallInput =
   /** An INVITE outside a dialog, admitted by the profile. */
-  | { readonly kind: 'invite'; readonly profile: string; readonly key: string; readonly request: SipRequest; readonly source: Address; readonly user: DirectoryMatch | null }
+  | {
+      readonly kind: 'invite';
+      readonly profile: string;
+      readonly key: string;
+      readonly request: SipRequest;
+      readonly source: Address;
+      readonly user: DirectoryMatch | null;
+    }
   /** A request within a dialog of ours (never ACK or CANCEL). */
   | { readonly kind: 'request'; readonly leg: string; readonly key: string; readonly request: SipRequest; readonly source: Address }
   | { readonly kind: 'acknowledge'; readonly leg: string; readonly request: SipRequest }
   /** CANCEL of the INVITE with that server transaction key; the CANCEL itself is already answered. */
   | { readonly kind: 'cancel'; readonly leg: string; readonly key: string; readonly request: SipRequest }
-  | { readonly kind: 'response'; readonly leg: string; readonly branch: string; readonly method: string; readonly response: SipResponse; readonly source: Address }
+  | {
+      readonly kind: 'response';
+      readonly leg: string;
+      readonly branch: string;
+      readonly method: string;
+      readonly response: SipResponse;
+      readonly source: Address;
+    }
   | { readonly kind: 'requestTimeout'; readonly leg: string; readonly branch: string; readonly method: string }
   /** A 2xx got no ACK, or a reliable provisional no PRACK, within 64·T1. */
   | { readonly kind: 'acknowledgeTimeout'; readonly leg: string; readonly key: string; readonly reliable: boolean }

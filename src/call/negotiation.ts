@@ -28,7 +28,13 @@ function localSession(context: CallContext, leg: Leg): LocalSession {
 }
 
 /** An answer to the peer's offer; `preferredCodec` is what the other leg of the bridge uses. */
-export function answerOffer(context: CallContext, leg: Leg, offer: string, preferredCodec: string | null, direction?: Direction): AnswerResult {
+export function answerOffer(
+  context: CallContext,
+  leg: Leg,
+  offer: string,
+  preferredCodec: string | null,
+  direction?: Direction,
+): AnswerResult {
   const profile = profileOf(context, leg);
   const media = leg.record.media;
   assert(media !== null, `leg ${leg.uuid} has media`);

@@ -1,7 +1,7 @@
+import type { Address } from '../base/index.ts';
 import { assert } from '../base/index.ts';
 import type { SipResponse } from '../sip/index.ts';
 import { ALLOW, dialogRequest, headerValue, headerValues, parseCSeq, tagOf, updateFromResponse } from '../sip/index.ts';
-import type { Address } from '../base/index.ts';
 import { causeFromSip } from './cause.ts';
 import type { CallContext, OutboundRequest } from './context.ts';
 import { emptyCaller } from './context.ts';
@@ -191,7 +191,8 @@ function acknowledgeReliable(context: CallContext, leg: Leg, response: SipRespon
   leg.reliableSeen.set(name, sequence);
   const early = leg.record.earlyDialogs.find((entry) => entry.remoteTag === tag);
   dialog.localCSeq += 1;
-  const target: DialogRecord = early === undefined ? dialog : { ...dialog, remoteTag: tag, remoteTarget: early.remoteTarget, routeSet: early.routeSet };
+  const target: DialogRecord =
+    early === undefined ? dialog : { ...dialog, remoteTag: tag, remoteTarget: early.remoteTarget, routeSet: early.routeSet };
   sendDialogRequest(context, leg, target, 'PRACK', dialog.localCSeq, {
     purpose: 'prack',
     headers: [{ name: 'RAck', value: `${sequence} ${cseq.number} ${cseq.method}` }],

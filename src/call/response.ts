@@ -12,7 +12,14 @@ import { acknowledge, findClient, finishClient, repeatAcknowledge } from './sign
 import { verificationFailed, verified } from './verify.ts';
 
 /** A response to a request of ours; 2xx to INVITE come once for each retransmission. */
-export function receiveResponse(context: CallContext, leg: Leg, branch: string, method: string, response: SipResponse, source: Address): void {
+export function receiveResponse(
+  context: CallContext,
+  leg: Leg,
+  branch: string,
+  method: string,
+  response: SipResponse,
+  source: Address,
+): void {
   const transaction = findClient(leg, branch, method);
   if (method === 'INVITE' && (transaction === null || transaction.purpose === 'invite')) {
     const cseq = parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0;
@@ -37,7 +44,13 @@ export function requestTimeout(context: CallContext, leg: Leg, branch: string, m
   finished(context, leg, transaction, null, null);
 }
 
-function finished(context: CallContext, leg: Leg, transaction: ClientTransactionRecord, response: SipResponse | null, source: Address | null): void {
+function finished(
+  context: CallContext,
+  leg: Leg,
+  transaction: ClientTransactionRecord,
+  response: SipResponse | null,
+  source: Address | null,
+): void {
   const status = response?.status ?? 408;
   switch (transaction.purpose) {
     case 'bye':

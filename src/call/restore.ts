@@ -55,7 +55,16 @@ export function restoreSignalling(context: CallContext, leg: Leg): void {
     const { branch, destination, provisional } = transaction;
     const bytes = bytesOf(transaction.request);
     const stored = parseStoredRequest(transaction.request) ?? request;
-    context.emit({ kind: 'restoreClient', leg: leg.uuid, profile: record.profileName, branch, request: stored, bytes, destination, provisional });
+    context.emit({
+      kind: 'restoreClient',
+      leg: leg.uuid,
+      profile: record.profileName,
+      branch,
+      request: stored,
+      bytes,
+      destination,
+      provisional,
+    });
   }
   if (record.phase === 'ended') {
     record.phase = 'ending';
@@ -77,7 +86,9 @@ function resumeHangup(context: CallContext, leg: Leg): void {
     if (invite.provisional > 0) sendCancel(context, leg);
     return;
   }
-  const waitsForAcknowledge = record.serverTransactions.some((transaction) => transaction.method === 'INVITE' && transaction.responseStatus >= 200);
+  const waitsForAcknowledge = record.serverTransactions.some(
+    (transaction) => transaction.method === 'INVITE' && transaction.responseStatus >= 200,
+  );
   if (record.times.answered > 0 && record.acknowledged) sayBye(context, leg);
   else if (!waitsForAcknowledge) finishLeg(context, leg);
 }

@@ -48,7 +48,13 @@ export interface ResponseParts {
 }
 
 /** Builds a response of this leg, keeps it for retransmissions and for the store, and sends it behind the barrier. */
-export function respond(context: CallContext, leg: Leg, transaction: ServerTransactionRecord, status: number, parts: ResponseParts = {}): void {
+export function respond(
+  context: CallContext,
+  leg: Leg,
+  transaction: ServerTransactionRecord,
+  status: number,
+  parts: ResponseParts = {},
+): void {
   const request = leg.requests.get(transaction.key);
   const dialog = leg.record.dialog;
   const profile = context.profile(leg.record.profileName);
@@ -81,7 +87,14 @@ export function respond(context: CallContext, leg: Leg, transaction: ServerTrans
   const repeats = (status < 300 && status >= 200 && transaction.method === 'INVITE') || reliable !== undefined;
   if (repeats) {
     const { profileName } = leg.record;
-    context.emit({ kind: 'repeatUntilAcknowledged', leg: leg.uuid, profile: profileName, key: transaction.key, bytes, reliable: reliable !== undefined });
+    context.emit({
+      kind: 'repeatUntilAcknowledged',
+      leg: leg.uuid,
+      profile: profileName,
+      key: transaction.key,
+      bytes,
+      reliable: reliable !== undefined,
+    });
   }
 }
 
@@ -115,7 +128,8 @@ export function sendDialogRequest(
     method,
     branch,
     cseq,
-    headers: method === 'INVITE' || method === 'UPDATE' ? [{ name: 'Allow', value: ALLOW }, ...(options.headers ?? [])] : (options.headers ?? []),
+    headers:
+      method === 'INVITE' || method === 'UPDATE' ? [{ name: 'Allow', value: ALLOW }, ...(options.headers ?? [])] : (options.headers ?? []),
     body: options.sdp ?? '',
   });
   return followRequest(context, leg, request, branch, dialogDestination(dialog), options.purpose);
@@ -158,7 +172,14 @@ export function repeatAcknowledge(context: CallContext, leg: Leg, cseq: number):
   const stored = leg.record.clientTransactions.find((transaction) => transaction.purpose === 'ack');
   if (stored === undefined || !stored.request.includes(`CSeq: ${cseq} ACK`)) return false;
   const { profileName } = leg.record;
-  context.emit({ kind: 'datagram', leg: leg.uuid, profile: profileName, bytes: bytesOf(stored.request), destination: stored.destination, immediate: true });
+  context.emit({
+    kind: 'datagram',
+    leg: leg.uuid,
+    profile: profileName,
+    bytes: bytesOf(stored.request),
+    destination: stored.destination,
+    immediate: true,
+  });
   return true;
 }
 

@@ -31,7 +31,7 @@ export type Decision =
 interface Line {
   readonly row: string;
   readonly when: (facts: RowFacts) => boolean;
-  readonly then: (facts: RowFacts) => Decision;
+  readonly decision: (facts: RowFacts) => Decision;
 }
 
 /** The decision table: the first line that fits decides. Each line has a test of the same name. */
@@ -39,54 +39,54 @@ export const DECISION_TABLE: readonly Line[] = [
   {
     row: 'owned by another switchname',
     when: (facts) => !facts.sameSwitchname,
-    then: () => ({ kind: 'leave', reason: 'it belongs to another switchname' }),
+    decision: () => ({ kind: 'leave', reason: 'it belongs to another switchname' }),
   },
   {
     row: 'in quarantine',
     when: (facts) => facts.quarantined && !facts.commanded,
-    then: () => ({ kind: 'leave', reason: 'it is in quarantine until a recover command asks for it' }),
+    decision: () => ({ kind: 'leave', reason: 'it is in quarantine until a recover command asks for it' }),
   },
   {
     row: 'written by FreeSWITCH, without a recover command',
     when: (facts) => facts.origin === 'freeswitch' && !facts.commanded,
-    then: () => ({ kind: 'leave', reason: 'a FreeSWITCH may still live: say "sofia recover" to take its calls over' }),
+    decision: () => ({ kind: 'leave', reason: 'a FreeSWITCH may still live: say "sofia recover" to take its calls over' }),
   },
   {
     row: 'unreadable',
     when: (facts) => facts.unreadable !== null || facts.record === null,
-    then: (facts) => ({ kind: 'quarantine', reason: facts.unreadable ?? 'no record' }),
+    decision: (facts) => ({ kind: 'quarantine', reason: facts.unreadable ?? 'no record' }),
   },
   {
     row: 'its recovery crashed us before, more often than the limit',
     when: (facts) => facts.attempts > facts.attemptLimit && !facts.commanded,
-    then: (facts) => ({ kind: 'quarantine', reason: `its recovery was begun ${facts.attempts} times and never finished` }),
+    decision: (facts) => ({ kind: 'quarantine', reason: `its recovery was begun ${facts.attempts} times and never finished` }),
   },
   {
     row: 'its profile is gone',
     when: (facts) => !facts.profileExists,
-    then: (facts) => ({ kind: 'quarantine', reason: `profile ${facts.record?.profileName ?? ''} is not in the configuration` }),
+    decision: (facts) => ({ kind: 'quarantine', reason: `profile ${facts.record?.profileName ?? ''} is not in the configuration` }),
   },
   {
     row: 'hangup had begun',
     when: (facts) => facts.record?.phase === 'ending' || facts.record?.phase === 'ended',
-    then: () => ({ kind: 'finish' }),
+    decision: () => ({ kind: 'finish' }),
   },
   {
     row: 'answered',
     when: (facts) => facts.record?.phase === 'answered',
-    then: () => ({ kind: 'adopt', verify: true }),
+    decision: () => ({ kind: 'adopt', verify: true }),
   },
   {
     row: 'not answered yet',
     when: () => true,
-    then: () => ({ kind: 'adopt', verify: false }),
+    decision: () => ({ kind: 'adopt', verify: false }),
   },
 ];
 
 /** What to do with a row. */
 export function decide(facts: RowFacts): Decision {
   const line = DECISION_TABLE.find((entry) => entry.when(facts));
-  return line === undefined ? { kind: 'leave', reason: 'no line of the table fits' } : line.then(facts);
+  return line === undefined ? { kind: 'leave', reason: 'no line of the table fits' } : line.decision(facts);
 }
 
 /** Rows tried together: all of the untried; the more often a row's recovery was cut short, the fewer share its fate. */

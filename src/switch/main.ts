@@ -49,7 +49,8 @@ async function start(configDirectory: string, stateDirectory: string): Promise<v
   const coreUuid = systemRandom.uuid();
   const localIpv4 = localAddress('IPv4');
   const localIpv6 = localAddress('IPv6');
-  const load = (): Config => loadConfig({ directory: configDirectory, stateDirectory, hostname: hostname(), localIpv4, localIpv6, coreUuid });
+  const load = (): Config =>
+    loadConfig({ directory: configDirectory, stateDirectory, hostname: hostname(), localIpv4, localIpv6, coreUuid });
 
   // Connecting to the guardian and opening the store take as long as they take; the configuration is read meanwhile.
   const system = createLogger({ target: { file: join(stateDirectory, 'log', 'undrop.log') }, level: 'debug', name: 'switch' });
@@ -132,7 +133,9 @@ async function start(configDirectory: string, stateDirectory: string): Promise<v
 
 function levelOf(name: string): LogLevel {
   const known: readonly LogLevel[] = ['alert', 'critical', 'error', 'warning', 'notice', 'info', 'debug'];
-  return known.find((level) => level === name || (name === 'err' && level === 'error') || (name === 'crit' && level === 'critical')) ?? 'info';
+  return (
+    known.find((level) => level === name || (name === 'err' && level === 'error') || (name === 'crit' && level === 'critical')) ?? 'info'
+  );
 }
 
 /** One socket a profile, from the guardian, which holds it while we are dead. Nothing is read yet. */

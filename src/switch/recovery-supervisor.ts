@@ -121,7 +121,10 @@ export class RecoverySupervisor {
       this.#runs.push(report);
       if (this.#runs.length > STORED_RUNS) this.#runs.shift();
       this.#options.saveRun(report.row(this.#options.config().switchname));
-      logger.log('notice', `${uuids.length} of ${report.size} legs recovered in ${Math.round((report.finishedAt - report.startedAt) / 1000)} ms`);
+      logger.log(
+        'notice',
+        `${uuids.length} of ${report.size} legs recovered in ${Math.round((report.finishedAt - report.startedAt) / 1000)} ms`,
+      );
     }
     for (const uuid of uuids) {
       const leg = engine.legs.get(uuid);

@@ -14,8 +14,8 @@ import {
   RepeatUntilAcknowledged,
   serializeMessage,
   stampReceived,
-  tagOf,
   TransactionLayer,
+  tagOf,
 } from '../sip/index.ts';
 
 /** Live transactions of one profile; beyond it new requests get 503. */
@@ -100,7 +100,10 @@ export class SipFront {
         this.counters.malformed += 1;
         this.#options.logger.log('debug', `malformed SIP from ${source.ip}:${source.port}: ${parsed.reason}`);
         if (parsed.request !== null && parsed.request.method !== 'ACK') {
-          this.send(serializeMessage(createResponse(parsed.request, 400, { reason: 'Bad Request', toTag: this.#options.random.token(10) })), source);
+          this.send(
+            serializeMessage(createResponse(parsed.request, 400, { reason: 'Bad Request', toTag: this.#options.random.token(10) })),
+            source,
+          );
         }
         return;
       case 'message': {

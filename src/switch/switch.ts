@@ -173,7 +173,9 @@ export class Switch {
     return this.registrar.contactsFor(user, domain).flatMap((row) => {
       try {
         const route = routeToContact(row);
-        return [{ uri: route.uri, destination: route.natAddress ?? { ip: row.networkIp, port: row.networkPort }, profile: row.profileName }];
+        return [
+          { uri: route.uri, destination: route.natAddress ?? { ip: row.networkIp, port: row.networkPort }, profile: row.profileName },
+        ];
       } catch (error) {
         if (!(error instanceof UndropError)) throw error;
         this.#options.logger.log('error', error.describe());
@@ -197,7 +199,12 @@ export class Switch {
 
   /** `sofia recover flush`: rows of this switchname that no leg of this runtime has. */
   flushRecovery(profileName: string | null): Promise<void> {
-    const operation: StoreOperation = { kind: 'flush', hostname: this.#config.switchname, runtimeUuid: this.#options.coreUuid, profileName };
+    const operation: StoreOperation = {
+      kind: 'flush',
+      hostname: this.#config.switchname,
+      runtimeUuid: this.#options.coreUuid,
+      profileName,
+    };
     return new Promise((resolve) => this.writer.save([operation], () => resolve()));
   }
 
@@ -316,11 +323,14 @@ export class Switch {
     this.#options.cdr.write(record, xml).then(
       () => {
         if (this.#stopped) return;
-        if (this.#isTracked(record.profileName)) this.writer.save([{ kind: 'delete', uuid: record.uuid, epoch: this.#options.epoch }], () => undefined);
+        if (this.#isTracked(record.profileName))
+          this.writer.save([{ kind: 'delete', uuid: record.uuid, epoch: this.#options.epoch }], () => undefined);
         ended();
       },
       (error: unknown) => {
-        this.#options.logger.log('error', `CDR not written, its row stays: ${error instanceof Error ? error.message : String(error)}`, { uuid: record.uuid });
+        this.#options.logger.log('error', `CDR not written, its row stays: ${error instanceof Error ? error.message : String(error)}`, {
+          uuid: record.uuid,
+        });
         ended();
       },
     );
@@ -353,7 +363,10 @@ export class Switch {
       const leg = this.engine.legs.get(uuid);
       if (leg !== undefined) leg.tracked = tracked;
     }
-    this.#options.logger.log(tracked ? 'notice' : 'warning', tracked ? `${uuids.length} calls are tracked again` : `the store does not answer: ${uuids.length} calls go on untracked`);
+    this.#options.logger.log(
+      tracked ? 'notice' : 'warning',
+      tracked ? `${uuids.length} calls are tracked again` : `the store does not answer: ${uuids.length} calls go on untracked`,
+    );
   }
 
   /** Somebody else took our switchname: silence, at once. */

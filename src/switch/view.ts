@@ -1,7 +1,15 @@
 import { hostname } from 'node:os';
 import { applyConference, type CallEvent, partyOf, resolveEndpoint } from '../call/index.ts';
 import type { Config } from '../config/index.ts';
-import type { ChannelView, ConferenceView, ProfileView, RecoveryRunView, RegistrationView, SwitchEvent, SwitchView } from '../console/index.ts';
+import type {
+  ChannelView,
+  ConferenceView,
+  ProfileView,
+  RecoveryRunView,
+  RegistrationView,
+  SwitchEvent,
+  SwitchView,
+} from '../console/index.ts';
 import { parseDialString } from '../dialplan/index.ts';
 import { channelView } from './channel-view.ts';
 import type { Switch } from './switch.ts';
@@ -210,7 +218,8 @@ export class CoreView implements SwitchView {
           continue;
         }
         const target = outcome.targets[0];
-        if (target !== undefined) return this.#place(request, { ...target, number: outcome.number }, new Map([...plan.globalVariables, ...dialLeg.variables]));
+        if (target !== undefined)
+          return this.#place(request, { ...target, number: outcome.number }, new Map([...plan.globalVariables, ...dialLeg.variables]));
       }
     }
     return Promise.resolve({ cause });
@@ -251,7 +260,11 @@ export class CoreView implements SwitchView {
     resolve?.(event === 'CHANNEL_ANSWER' ? { uuid } : { cause: cause ?? 'NORMAL_CLEARING' });
   }
 
-  conferenceCommand(room: string, command: 'kick' | 'mute' | 'unmute' | 'deaf' | 'undeaf' | 'hup', member: string): { readonly affected: number; readonly found: boolean } {
+  conferenceCommand(
+    room: string,
+    command: 'kick' | 'mute' | 'unmute' | 'deaf' | 'undeaf' | 'hup',
+    member: string,
+  ): { readonly affected: number; readonly found: boolean } {
     const found = this.#core.engine.rooms.get(room);
     if (found === undefined) return { affected: 0, found: false };
     const matching = [...found.members].filter((uuid, index, all) => {
@@ -311,7 +324,9 @@ export class CoreView implements SwitchView {
       front.setTrace(
         on
           ? (direction, peer, bytes) =>
-              this.#options.trace(`${direction} ${bytes.length} bytes ${direction === 'recv' ? 'from' : 'to'} udp/[${peer.ip}]:${peer.port}\n${Buffer.from(bytes).toString('latin1')}`)
+              this.#options.trace(
+                `${direction} ${bytes.length} bytes ${direction === 'recv' ? 'from' : 'to'} udp/[${peer.ip}]:${peer.port}\n${Buffer.from(bytes).toString('latin1')}`,
+              )
           : null,
       );
     }
