@@ -43,7 +43,8 @@ function printGuide(config: Config): void {
       const users = [...domain.users.values()].map((user) => user.id);
       console.log(`    ${users.slice(0, 10).join(', ') || '(none)'} at ${domain.name}; passwords: ${join(conf, 'directory')}`);
     }
-    console.log(`  Without registration: dial sip:9196@${profile.sipIp}:${profile.sipPort} to hear yourself.`);
+    const who = profile.authCalls ? 'From a phone with such a user' : 'Without registration';
+    console.log(`  ${who}: dial sip:9196@${profile.sipIp}:${profile.sipPort} to hear yourself.`);
   }
   const { listenIp, listenPort } = config.eventSocket;
   console.log(`  Console: bin/undrop -H ${listenIp} -P ${listenPort} -x 'show channels'`);

@@ -1,7 +1,6 @@
 export { APPLICATION_NAMES } from './application.ts';
-export { causeFromText, causeNumber } from './cause.ts';
-export { applyConference, leaveConference } from './conference.ts';
-export type { CallContext, DialContact, OutboundRequest, Room } from './context.ts';
+export { applyConference } from './conference.ts';
+export type { DialContact } from './context.ts';
 export { resolveEndpoint } from './dial.ts';
 export type { Effect, TimerName } from './effect.ts';
 export { CallEngine, type CallEvent, partyOf, type StepResult } from './engine.ts';

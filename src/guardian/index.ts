@@ -1,2 +1,2 @@
-export { GuardianClient, type GuardianClientOptions, type SocketGrant } from './client.ts';
+export { GuardianClient } from './client.ts';
 export { type Death, parseSocketKey, type StopHow } from './messages.ts';

@@ -1,7 +1,7 @@
 export { systemClock } from './clock.ts';
 export { replaceFile } from './file.ts';
 export { LineClient } from './line-client.ts';
-export { createLogger, type SystemLogger } from './logger.ts';
+export { createLogger } from './logger.ts';
 export { lockFile } from './native.ts';
 export { processAlive, processStartTime } from './process.ts';
 export { systemRandom } from './random.ts';
@@ -12,6 +12,5 @@ export {
   openSocket,
   sendDescriptor,
   socketAddress,
-  type TransportName,
 } from './raw-socket.ts';
-export { type UdpCounters, UdpSocket } from './udp.ts';
+export { UdpSocket } from './udp.ts';

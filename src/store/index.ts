@@ -1,4 +1,4 @@
 export { type DurableFiles, nodeFiles } from './files.ts';
-export { MemoryDatabase, MemoryStore, type MemoryStoreHooks } from './memory.ts';
+export { MemoryDatabase, MemoryStore } from './memory.ts';
 export { SqliteStore } from './sqlite.ts';
-export { MAXIMUM_RUNS, type RecoveryRow, type RecoveryRunRow, type RegistrationRow, type Store, type StoreOperation } from './store.ts';
+export type { RecoveryRow, RecoveryRunRow, RegistrationRow, Store, StoreOperation } from './store.ts';

@@ -11,12 +11,20 @@ export class Program {
   #output = '';
   readonly exited: Promise<number | null>;
 
-  constructor(command: string, words: readonly string[], directory: string) {
+  /** `line` gets each line of its standard output. */
+  constructor(command: string, words: readonly string[], directory: string, line?: (text: string) => void) {
     this.#child = spawn(command, words, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
     const keep = (chunk: Buffer): void => {
       this.#output = (this.#output + chunk.toString('latin1')).slice(-20_000);
     };
     this.#child.stdout?.on('data', keep);
+    let rest = '';
+    this.#child.stdout?.on('data', (chunk: Buffer) => {
+      if (line === undefined) return;
+      const lines = (rest + chunk.toString('latin1')).split('\n');
+      rest = lines.pop() ?? '';
+      for (const text of lines) line(text);
+    });
     this.#child.stderr?.on('data', keep);
     this.exited = new Promise((resolve) => {
       this.#child.on('error', () => resolve(null));

@@ -47,6 +47,8 @@ a=rtpmap:0 PCMU/8000
 `;
 }
 
+export const squareFrequency = 400;
+
 /** A square wave of 400 Hz in µ-law: 0x9F and 0x1F are +/- the same value. */
 export function muLawTone(seconds: number): Uint8Array {
   return Uint8Array.from({ length: seconds * 8000 }, (_, index) => (index % 20 < 10 ? 0x9f : 0x1f));

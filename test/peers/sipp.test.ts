@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import { takePorts } from '../harness/ports.ts';
 import { type RunningSwitch, startSwitch } from '../harness/switch.ts';
 import { missing, Program } from './program.ts';
-import { callerScenario, muLawTone } from './sipp-scenario.ts';
+import { callerScenario, muLawTone, squareFrequency } from './sipp-scenario.ts';
+import { SoundCapture } from './sound-capture.ts';
+import { countSilences, toneShare } from './tone.ts';
 
 const timeout = 120_000;
 const talkMilliseconds = 10_000;
@@ -40,10 +42,19 @@ async function preparePeers(context: { after(fn: () => Promise<void>): void }, c
   };
 }
 
-test('sipp calls echo; everything is killed while it talks; its BYE is answered', { timeout, skip: missing('sipp') }, async (context) => {
-  const { undrop, call } = await preparePeers(context, 9);
+test('sipp calls echo and hears its tone again after everything was killed; its BYE is answered', {
+  timeout,
+  skip: missing('sipp') || SoundCapture.missing,
+}, async (context) => {
+  const { undrop, call, directory } = await preparePeers(context, 9);
+  const { rtpFirst, rtpLast } = undrop.ports;
+  const sound = SoundCapture.start(`udp and src portrange ${rtpFirst}-${rtpLast}`, directory);
+  context.after(() => sound.end());
+  await sound.ready();
   const caller = call('9196');
   assert.equal(await undrop.waitChannelCount(1), 1);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const killedAt = Date.now();
   await undrop.killAll();
   await undrop.start();
   assert.equal(await undrop.channelCount(), 1, 'channels after the restart');
@@ -51,6 +62,11 @@ test('sipp calls echo; everything is killed while it talks; its BYE is answered'
   assert.equal(await undrop.waitChannelCount(0), 0);
   assert.equal(await undrop.waitRecoveryRows(0), 0);
   assert.equal(undrop.cdrFiles().length, 1);
+  await sound.end();
+  const heard = sound.heardAfter(killedAt + 1000);
+  assert.ok(heard.length > 4 * 8000, `seconds heard after the kill: ${heard.length / 8000}`);
+  assert.ok(toneShare(heard.subarray(-8000), squareFrequency) > 0.6, `its tone after the kill: ${toneShare(heard.subarray(-8000), squareFrequency)}`);
+  assert.equal(countSilences(heard, 5), 0, 'silences once it was back');
 });
 
 test('sipp calls sipp; everything is killed while they talk; both ends see the BYE', {

@@ -11,8 +11,8 @@ export function makeTone(seconds: number): Int16Array {
 }
 
 /** Share of the energy at the tone's frequency, 0…1 (Goertzel). */
-export function toneShare(samples: Int16Array): number {
-  const factor = 2 * Math.cos((2 * Math.PI * toneFrequency) / rate);
+export function toneShare(samples: Int16Array, frequency = toneFrequency): number {
+  const factor = 2 * Math.cos((2 * Math.PI * frequency) / rate);
   let last = 0;
   let beforeLast = 0;
   let energy = 0;

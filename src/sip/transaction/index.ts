@@ -1,10 +1,3 @@
-export { type LayerCounters, type LayerFactory, type LayerOptions, TransactionLayer, type TransactionLayerContract } from './layer.ts';
-export { type RepeatOptions, RepeatUntilAcknowledged } from './repeat-until-acknowledged.ts';
-export type {
-  ClientTransaction,
-  ClientTransactionUser,
-  DatagramSender,
-  ServerTransaction,
-  TimerValues,
-  TransactionUser,
-} from './transaction.ts';
+export { TransactionLayer } from './layer.ts';
+export { RepeatUntilAcknowledged } from './repeat-until-acknowledged.ts';
+export type { ServerTransaction } from './transaction.ts';
