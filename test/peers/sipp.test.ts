@@ -65,7 +65,10 @@ test('sipp calls echo and hears its tone again after everything was killed; its 
   await sound.end();
   const heard = sound.heardAfter(killedAt + 1000);
   assert.ok(heard.length > 4 * 8000, `seconds heard after the kill: ${heard.length / 8000}`);
-  assert.ok(toneShare(heard.subarray(-8000), squareFrequency) > 0.6, `its tone after the kill: ${toneShare(heard.subarray(-8000), squareFrequency)}`);
+  assert.ok(
+    toneShare(heard.subarray(-8000), squareFrequency) > 0.6,
+    `its tone after the kill: ${toneShare(heard.subarray(-8000), squareFrequency)}`,
+  );
   assert.equal(countSilences(heard, 5), 0, 'silences once it was back');
 });
 
