@@ -31,7 +31,6 @@ function setVariable(context: CallContext, leg: Leg, name: string, value: string
   if (value === '') delete leg.record.variables[name];
   else leg.record.variables[name] = value;
   leg.dirty = true;
-  context.event('CHANNEL_VARIABLE', leg, [[name, value]]);
 }
 
 /** Early media or an answered leg: something to play to. */

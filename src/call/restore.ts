@@ -29,8 +29,9 @@ export function restoreMedia(context: CallContext, record: LegRecord): Leg {
   context.addLeg(leg);
   const endpoint = record.media?.endpoint ?? null;
   if (endpoint === null || !leg.up) return leg;
-  if (record.phase === 'setup' && record.clientTransactions.length === 0) leg.opening = record.direction === 'inbound' ? 'route' : 'invite';
-  else leg.opening = 'resume';
+  leg.opening = 'resume';
+  if (record.phase === 'setup' && record.direction === 'inbound' && record.execution === null) leg.opening = 'route';
+  if (record.phase === 'setup' && record.direction === 'outbound' && record.clientTransactions.length === 0) leg.opening = 'invite';
   context.emit({ kind: 'media', leg: leg.uuid, endpoint, opening: true });
   return leg;
 }
@@ -126,6 +127,12 @@ function orphan(context: CallContext, leg: Leg): void {
 function resumeApplication(context: CallContext, leg: Leg): void {
   const { execution } = leg.record;
   if (execution === null) return;
+  if (leg.record.direction === 'outbound' && !leg.answered) {
+    // An originate that still rings: its applications begin with the answer.
+    const left = Math.max(0, (execution.deadline - context.wallMicroseconds()) / 1000);
+    context.emit({ kind: 'timer', leg: leg.uuid, name: 'originate', delayMilliseconds: left });
+    return;
+  }
   const running = runningApplication(leg);
   if (running === null) {
     context.advance(leg);

@@ -190,13 +190,6 @@ export class Switch {
     return uuids.length;
   }
 
-  /** Ends an outbound leg that nobody answers in time. */
-  ringAtMost(leg: string, seconds: number): void {
-    this.#options.clock.setTimer(seconds * 1000, () => {
-      if (this.engine.legs.get(leg)?.answered === false) this.input({ kind: 'hangup', leg, cause: 'NO_ANSWER' });
-    });
-  }
-
   /** `sofia recover flush`: rows of this switchname that no leg of this runtime has. */
   flushRecovery(profileName: string | null): Promise<void> {
     const operation: StoreOperation = {
