@@ -115,7 +115,7 @@ async function start(configDirectory: string, stateDirectory: string): Promise<v
   core.registrar.load(await store.loadRegistrations(config.switchname));
   media.start();
   if (config.recoverOnStart) await core.recovery.recoverAtStart();
-  else core.recovery.skip();
+  else await core.recovery.skip();
 
   for (const [profile, socket] of sockets) {
     socket.onMessage((bytes: Uint8Array, source: Address) => core.receive(profile, bytes, source));

@@ -38,6 +38,8 @@ export interface SipFrontOptions {
   register(request: SipRequest, source: Address): RegisterResult['response'];
   /** False until recovery has read everything: an unknown dialog may still come back, so nothing is said about it. */
   recoveryComplete(): boolean;
+  /** The call of that Call-ID lies saved until a recover command: nothing is said about it either. */
+  awaitsRecovery(callId: string): boolean;
   /** Every message in and out, while a trace is wanted. */
   trace: ((direction: 'recv' | 'send', peer: Address, bytes: Uint8Array) => void) | null;
 }
@@ -108,6 +110,11 @@ export class SipFront {
         return;
       case 'message': {
         const { message } = parsed;
+        if (message.kind === 'request' && this.#isHeldBack(message)) {
+          // Without a transaction, so that its retransmission is a new request to the recovered call.
+          this.counters.heldBack += 1;
+          return;
+        }
         this.#layer.receive(message.kind === 'request' ? stampReceived(message, source) : message, source);
         return;
       }
@@ -214,11 +221,16 @@ export class SipFront {
       this.#options.input({ kind: 'request', leg: leg.uuid, key: transaction.key, request, source });
       return;
     }
-    if (!this.#options.recoveryComplete()) {
-      this.counters.heldBack += 1;
-      return;
-    }
     this.#answer(transaction, 481);
+  }
+
+  /** A request of a call that may still come back; it will be sent again. */
+  #isHeldBack(request: SipRequest): boolean {
+    const callId = headerValue(request, 'Call-ID') ?? '';
+    if (this.#options.awaitsRecovery(callId)) return true;
+    if (this.#options.recoveryComplete()) return false;
+    const localTag = tagOf(headerValue(request, 'To') ?? '');
+    return localTag !== null && this.#options.findLeg(callId, localTag, tagOf(headerValue(request, 'From') ?? '')) === null;
   }
 
   #receiveOutOfDialog(transaction: ServerTransaction): void {

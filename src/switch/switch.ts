@@ -198,7 +198,7 @@ export class Switch {
       runtimeUuid: this.#options.coreUuid,
       profileName,
     };
-    return new Promise((resolve) => this.writer.save([operation], () => resolve()));
+    return new Promise<void>((resolve) => this.writer.save([operation], () => resolve())).then(() => this.recovery.readAwaited());
   }
 
   /** Resolves when no leg is left and every row and CDR is written. */
@@ -244,6 +244,7 @@ export class Switch {
         return response;
       },
       recoveryComplete: () => this.recovery.complete,
+      awaitsRecovery: (callId) => this.recovery.awaits(callId),
       trace: null,
     });
     this.fronts.set(profile.name, front);
