@@ -1,7 +1,7 @@
 import type { Address, Clock, Logger, Random } from '../base/index.ts';
 import type { CallInput, DirectoryMatch, Leg, ServerTransactionRecord } from '../call/index.ts';
 import type { SipProfile } from '../config/index.ts';
-import type { RegisterResult, Verification } from '../registrar/index.ts';
+import type { Verification } from '../registrar/index.ts';
 import type { ServerTransaction, SipRequest, SipResponse } from '../sip/index.ts';
 import {
   ALLOW,
@@ -35,7 +35,8 @@ export interface SipFrontOptions {
   refusal(): { readonly status: number; readonly reason: string } | null;
   authenticate(request: SipRequest): Verification;
   challenge(request: SipRequest, stale: boolean): SipResponse;
-  register(request: SipRequest, source: Address): RegisterResult['response'];
+  /** Answers a REGISTER when what it changed is durable. */
+  register(request: SipRequest, source: Address, reply: (response: SipResponse) => void): void;
   /** False until recovery has read everything: an unknown dialog may still come back, so nothing is said about it. */
   recoveryComplete(): boolean;
   /** The call of that Call-ID lies saved until a recover command: nothing is said about it either. */
@@ -246,7 +247,7 @@ export class SipFront {
         ]);
         return;
       case 'REGISTER':
-        this.#send(transaction, this.#options.register(request, source));
+        this.#options.register(request, source, (response) => this.#send(transaction, response));
         return;
       case 'SUBSCRIBE':
         this.#answer(transaction, 489);

@@ -238,10 +238,10 @@ export class Switch {
       refusal: () => this.#refusal(),
       authenticate: (request) => this.#authenticator.verify(request, profile),
       challenge: (request, stale) => this.#authenticator.challenge(request, profile, 407, stale),
-      register: (request, source) => {
+      register: (request, source, reply) => {
         const { response, changes } = this.registrar.handleRegister(request, source, profile);
-        if (changes.length > 0) this.writer.save(changes, () => undefined);
-        return response;
+        if (changes.length === 0) reply(response);
+        else this.writer.save(changes, () => reply(response));
       },
       recoveryComplete: () => this.recovery.complete,
       awaitsRecovery: (callId) => this.recovery.awaits(callId),
