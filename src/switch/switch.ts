@@ -205,7 +205,8 @@ export class Switch {
   emptied(): Promise<void> {
     return new Promise((resolve) => {
       const check = (): void => {
-        if (this.busy > 0) return;
+        // The end of a leg waits for its save, too.
+        if (this.busy > 0 || this.waitingEffects > 0) return;
         this.#onEmpty = null;
         this.writer.drained().then(resolve, resolve);
       };
