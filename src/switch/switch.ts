@@ -1,4 +1,4 @@
-import type { Address, Clock, Logger, Random } from '../base/index.ts';
+import type { Address, Clock, Logger, Random, Timer } from '../base/index.ts';
 import { UndropError } from '../base/index.ts';
 import type { CallEvent, CallInput, DialContact, Effect, Leg, LegRecord, StepResult } from '../call/index.ts';
 import { CallEngine } from '../call/index.ts';
@@ -11,6 +11,9 @@ import { Executor } from './executor.ts';
 import { MediaClient, type MediaLink } from './media-client.ts';
 import { RecoverySupervisor } from './recovery-supervisor.ts';
 import { SipFront } from './sip-front.ts';
+
+/** Milliseconds that the row of a refused INVITE outlives it: the caller has repeated and acknowledged by then. */
+const REFUSAL_STAYS = 4_000;
 
 export interface CdrSink {
   /** Resolves when the file is in place. */
@@ -62,6 +65,8 @@ export class Switch {
   readonly #rows = new Set<string>();
   /** Rows of FreeSWITCH's whose legs we took; deleted with the first save of ours. */
   readonly #foreign = new Set<string>();
+  /** Rows of refused calls, by leg. */
+  readonly #lingering = new Map<string, { readonly timer: Timer; readonly remove: () => void }>();
   #config: Config;
   #endingLegs = 0;
   #stopped = false;
@@ -236,6 +241,8 @@ export class Switch {
   stop(): void {
     this.#stopped = true;
     this.#executor.stop();
+    for (const { timer } of this.#lingering.values()) timer.cancel();
+    this.#lingering.clear();
     for (const front of this.fronts.values()) front.close();
     this.recovery.stop();
   }
@@ -335,8 +342,7 @@ export class Switch {
     this.#options.cdr.write(record, xml).then(
       () => {
         if (this.#stopped) return;
-        if (this.#rows.delete(record.uuid))
-          this.writer.save([{ kind: 'delete', uuid: record.uuid, epoch: this.#options.epoch }], () => undefined);
+        this.#deleteRow(record);
         ended();
       },
       (error: unknown) => {
@@ -346,6 +352,26 @@ export class Switch {
         ended();
       },
     );
+  }
+
+  /**
+   * The row of a refused INVITE stays a while: the refusal may be lost on its way, and a switch that crashed meanwhile
+   * has to say it again, since a caller that heard 180 repeats nothing by itself.
+   */
+  #deleteRow(record: LegRecord): void {
+    const { uuid } = record;
+    if (!this.#rows.delete(uuid)) return;
+    const remove = (): void => this.writer.save([{ kind: 'delete', uuid, epoch: this.#options.epoch }], () => undefined);
+    const refused = record.serverTransactions.some(({ method, responseStatus }) => method === 'INVITE' && responseStatus >= 300);
+    if (!refused) {
+      remove();
+      return;
+    }
+    const timer = this.#options.clock.setTimer(REFUSAL_STAYS, () => {
+      this.#lingering.delete(uuid);
+      if (!this.#stopped) remove();
+    });
+    this.#lingering.set(uuid, { timer, remove });
   }
 
   #mediaEvent(event: MediaEvent): void {
