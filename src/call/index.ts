@@ -1,4 +1,3 @@
-export { APPLICATION_NAMES } from './application.ts';
 export { applyConference } from './conference.ts';
 export type { DialContact } from './context.ts';
 export { resolveEndpoint } from './dial.ts';
