@@ -4,3 +4,4 @@ export type { Clock, Timer } from './clock.ts';
 export { UndropError } from './errors.ts';
 export { type Logger, type LogLevel, silentLogger } from './logger.ts';
 export type { Random } from './random.ts';
+export type { HostResolver, Resolution } from './resolver.ts';

@@ -141,12 +141,14 @@ test('two profiles on one address and port are an error', () => {
   assert.match(error.message, /"other" uses 127\.0\.0\.7 port 5060, as does "internal-video"/);
 });
 
-test('gateways are kept with one warning for all of them', () => {
+test('gateways are read; one that cannot register is left out with a warning', () => {
   const gateway =
-    '<profile name="external"><gateways>\n<gateway name="a"><param name="proxy" value="x"/></gateway><gateway name="b"/></gateways><settings><param name="sip-port" value="5080"/></settings></profile>';
+    '<profile name="external"><gateways>\n<gateway name="a"><param name="Proxy" value="x"/><param name="username" value="u"/><param name="password" value="p"/></gateway><gateway name="b"/><gateway name="c"><param name="register" value="false"/></gateway></gateways><settings><param name="sip-port" value="5080"/></settings></profile>';
   const config = load({}, { 'sip_profiles/external.xml': gateway });
   assert.equal(config.profiles.get('external')?.gateways?.get('a')?.parameters.get('proxy'), 'x');
+  assert.deepEqual([...(config.profiles.get('external')?.gateways?.keys() ?? [])], ['a', 'c']);
   assert.equal(config.warnings.length, 1);
+  assert.match(config.warnings[0]?.message ?? '', /gateway "b".*username/);
 });
 
 test('codec preferences understand FreeSWITCH spellings', () => {

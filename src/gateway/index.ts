@@ -1,0 +1,2 @@
+export type { Gateway } from './gateway.ts';
+export { Gateways, type InboundGateway } from './gateways.ts';
