@@ -85,7 +85,7 @@ function setInboundVariables(
     if (value !== null && value !== undefined && value !== '') variables[name] = String(value);
   };
   put('sip_gateway', input.gateway?.name);
-  put('sip_gateway_name', input.gateway?.name);
+  if (input.gateway?.fromTrunk === true) put('sip_gateway_name', input.gateway.name);
   put('sip_from_user', parts.from?.uri.user);
   put('sip_from_uri', parts.from === null ? null : `${parts.from.uri.user ?? ''}@${parts.from.uri.host}`);
   put('sip_from_host', parts.from?.uri.host);

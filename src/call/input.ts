@@ -44,6 +44,8 @@ export interface GatewayMatch {
   readonly name: string;
   readonly context: string;
   readonly destination: string;
+  /** It came from an address of the trunk, so that challenges within the dialog are the trunk's. */
+  readonly fromTrunk: boolean;
 }
 
 /** The authenticated directory user of an INVITE. */

@@ -15,6 +15,8 @@ export interface InboundGateway {
   readonly context: string;
   /** Number that the dialplan is asked for. */
   readonly destination: string;
+  /** It came from an address of the trunk: what that asks a password for may get ours. */
+  readonly fromTrunk: boolean;
   /** It came from the trunk's own address to the Contact that we gave there: nobody has to be asked for a password. */
   readonly trusted: boolean;
 }
@@ -111,18 +113,24 @@ export class Gateways {
     for (const gateway of this.#gateways.values()) {
       if (gateway.profile !== profile || gateway.state === 'DOWN') continue;
       const { named, host, exact } = gateway.recognizes(target?.user ?? null, parameter, source);
-      if (named) return this.#inbound(gateway, target?.user ?? '', toUser, true, host);
+      if (named) return this.#inbound(gateway, target?.user ?? '', toUser, { named, host });
       if (exact) bySource ??= gateway;
     }
-    return bySource === null ? null : this.#inbound(bySource, target?.user ?? '', toUser, false, false);
+    return bySource === null ? null : this.#inbound(bySource, target?.user ?? '', toUser, { named: false, host: true });
   }
 
-  #inbound(gateway: Gateway, requested: string, toUser: string | null, named: boolean, trusted: boolean): InboundGateway {
+  #inbound(
+    gateway: Gateway,
+    requested: string,
+    toUser: string | null,
+    by: { readonly named: boolean; readonly host: boolean },
+  ): InboundGateway {
     return {
       name: gateway.name,
       context: gateway.settings.context,
-      destination: gateway.destination(requested, toUser, named),
-      trusted,
+      destination: gateway.destination(requested, toUser, by.named),
+      fromTrunk: by.host,
+      trusted: by.named && by.host,
     };
   }
 

@@ -25,7 +25,7 @@ interface Sent {
 /** Over all benches, so that two lives never draw the same by chance. */
 let count = 0;
 
-function counting(): Random {
+export function counting(): Random {
   const next = (): number => ++count;
   return {
     uint32: () => next(),

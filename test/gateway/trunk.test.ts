@@ -66,20 +66,22 @@ test('a call to our Contact from the trunk is trusted and goes to its extension 
     { ip: '198.51.100.1', port: 9 },
     'external',
   );
-  assert.deepEqual(call, { name: 'trunk', context: 'from-trunk', destination: '4711', trusted: true });
+  assert.deepEqual(call, { name: 'trunk', context: 'from-trunk', destination: '4711', fromTrunk: true, trusted: true });
 });
 
 test('a call to our Contact from anywhere else is not trusted; on another profile it is not even known', () => {
   const bench = new GatewayBench(plain);
   const uri = 'sip:gw+trunk@192.0.2.1:5080;gw=trunk';
-  assert.equal(bench.gateways.recognize(invite(uri), { ip: '203.0.113.66', port: 5060 }, 'external')?.trusted, false);
+  const spoofed = bench.gateways.recognize(invite(uri), { ip: '203.0.113.66', port: 5060 }, 'external');
+  assert.equal(spoofed?.trusted, false);
+  assert.equal(spoofed?.fromTrunk, false, 'nor is our password for it');
   assert.equal(bench.gateways.recognize(invite(uri), { ip: '198.51.100.1', port: 5060 }, 'internal'), null);
 });
 
 test("a call from the trunk's own port to a number keeps that number and is not trusted; others are strangers", () => {
   const bench = new GatewayBench(plain);
   const call = bench.gateways.recognize(invite('sip:5551@192.0.2.1:5080'), { ip: '198.51.100.1', port: 5060 }, 'external');
-  assert.deepEqual(call, { name: 'trunk', context: 'public', destination: '5551', trusted: false });
+  assert.deepEqual(call, { name: 'trunk', context: 'public', destination: '5551', fromTrunk: true, trusted: false });
   assert.equal(bench.gateways.recognize(invite('sip:5551@192.0.2.1:5080'), { ip: '198.51.100.1', port: 5062 }, 'external'), null);
 });
 

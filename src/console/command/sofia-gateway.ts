@@ -99,7 +99,7 @@ export function gatewayAction(profile: string, action: string, name: string | un
     return '+OK scan complete\n';
   }
   if (action !== 'register' && action !== 'unregister' && action !== 'killgw') return null;
-  if (name === undefined || name === '') return '-ERR No gateway name provided!\n';
+  if (name === undefined || name === '') return 'No gateway name provided!\n';
   const command = action === 'killgw' ? 'kill' : action;
   const own = context.view.gateways().filter((gateway) => gateway.profileName === profile);
   const wanted = name === 'all' || (name === '_all_' && action === 'killgw') ? own : own.filter((gateway) => gateway.name === name);
