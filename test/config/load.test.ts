@@ -141,6 +141,17 @@ test('two profiles on one address and port are an error', () => {
   assert.match(error.message, /"other" uses 127\.0\.0\.7 port 5060, as does "internal-video"/);
 });
 
+test('a gateway over anything but UDP is left out, an unknown parameter is warned of', () => {
+  const gateways = ['tcp', 'udp'].map(
+    (transport) =>
+      `<gateway name="${transport}"><param name="register" value="false"/><param name="register-transport" value="${transport}"/><param name="made-up" value="1"/></gateway>`,
+  );
+  const external = `<profile name="external"><gateways>${gateways.join('')}</gateways><settings><param name="sip-port" value="5080"/></settings></profile>`;
+  const config = load({}, { 'sip_profiles/external.xml': external });
+  assert.deepEqual([...(config.profiles.get('external')?.gateways?.keys() ?? [])], ['udp']);
+  assert.match(config.warnings.map(({ message }) => message).join('\n'), /"made-up" is unknown[\s\S]*gateway "tcp" is left out: only UDP/);
+});
+
 test('gateways are read; one that cannot register is left out with a warning', () => {
   const gateway =
     '<profile name="external"><gateways>\n<gateway name="a"><param name="Proxy" value="x"/><param name="username" value="u"/><param name="password" value="p"/></gateway><gateway name="b"/><gateway name="c"><param name="register" value="false"/></gateway></gateways><settings><param name="sip-port" value="5080"/></settings></profile>';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { cseqOf, header, tagOf, userOf } from '../../tools/phone/wire.ts';
-import { Bench, type BenchOptions, eventually, timeout } from '../system/bench.ts';
+import { Bench, type BenchOptions, eventually, sleep, timeout } from '../system/bench.ts';
+import { EventClient } from '../system/event-client.ts';
 import type { Received } from '../system/sip-client.ts';
 import { Trunk } from './trunk-peer.ts';
 
@@ -163,31 +164,33 @@ describe('a call through a gateway', { timeout: 4 * timeout }, () => {
     await assertNothingLeft(bench, trunk);
   });
 
-  test('survives a kill of everything in the moment of the challenge', { timeout }, async (context) => {
-    const { bench, trunk } = await setUp(context);
-    let killed: Promise<void> | null = null;
-    trunk.onChallenge = (request) => {
-      if (request.method !== 'INVITE' || killed !== null) return;
-      killed = bench.undrop.killAll();
-    };
-    const phone = await bench.phone({ sound: false });
-    const dialog = phone.dial('0555');
-    await eventually(
-      () => killed,
-      (begun) => begun !== null,
-    );
-    await killed;
-    await bench.undrop.start();
-    await phone.connect(dialog, 15_000);
-    assert.equal(trunk.admittedOf('INVITE').length, 1, 'the trunk has one call');
-    assert.equal(await dialog.hangUp(), 200);
-    await eventually(
-      () => trunk.admittedOf('BYE').length,
-      (count) => count === 1,
-    );
-    assert.equal(trunk.admittedOf('BYE').length, 1);
-    await assertNothingLeft(bench, trunk);
-  });
+  for (const delay of [0, 2]) {
+    test(`survives a kill of everything ${delay} ms after the challenge`, { timeout }, async (context) => {
+      const { bench, trunk } = await setUp(context);
+      let killed: Promise<void> | null = null;
+      trunk.onChallenge = (request) => {
+        if (request.method !== 'INVITE' || killed !== null) return;
+        killed = sleep(delay).then(() => bench.undrop.killAll());
+      };
+      const phone = await bench.phone({ sound: false });
+      const dialog = phone.dial('0555');
+      await eventually(
+        () => killed,
+        (begun) => begun !== null,
+      );
+      await killed;
+      await bench.undrop.start();
+      await phone.connect(dialog, 15_000);
+      assert.equal(trunk.admittedOf('INVITE').length, 1, 'the trunk has one call');
+      assert.equal(await dialog.hangUp(), 200);
+      await eventually(
+        () => trunk.admittedOf('BYE').length,
+        (count) => count === 1,
+      );
+      assert.equal(trunk.admittedOf('BYE').length, 1);
+      await assertNothingLeft(bench, trunk);
+    });
+  }
 
   test('an answered call survives a kill of everything; the challenge to its verification is answered', { timeout }, async (context) => {
     const { bench, trunk } = await setUp(context, '', { profileParameters: { 'recovery-refresh': 'reinvite' } });
@@ -256,11 +259,17 @@ describe('a gateway', { timeout: 4 * timeout }, () => {
 
   test('takes its registration back when the switch is shut down, and by command', { timeout }, async (context) => {
     const { bench, trunk } = await setUp(context);
+    const events = await EventClient.open(bench.undrop.ports.eventSocket, 'event json CUSTOM sofia::gateway_state');
+    context.after(() => events.close());
     assert.equal((await bench.cli('sofia profile internal unregister trunk')).trim(), '+OK');
     const removals = () => trunk.admittedOf('REGISTER').filter((message) => header(message, 'expires') === '0').length;
     await eventually(removals, (count) => count === 1);
     assert.equal(removals(), 1);
     assert.match(await bench.cli('sofia status gateway trunk'), /^State\s+NOREG$/m);
+    const unregistered = await events.wait('gateway_state', (event) => event['State'] === 'NOREG');
+    assert.equal(unregistered['Event-Subclass'], 'sofia::gateway_state');
+    assert.equal(unregistered['Gateway'], 'trunk');
+    assert.equal(unregistered['Status'], '200');
     assert.equal((await bench.cli('sofia profile internal register all')).trim(), '+OK');
     await registered(bench);
     await bench.cli('fsctl shutdown now');
