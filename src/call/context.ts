@@ -46,6 +46,8 @@ export interface DialGateway {
   readonly routes: readonly string[];
   /** Request-URI for a dialled `number[;parameters]`. */
   requestUri(number: string): string;
+  /** Where a request to that URI is sent; null: its next hop has to be looked up. */
+  nextHop(uri: string): Address | null;
   /** From, without tag. */
   from(callerName: string, callerNumber: string): string;
   /** Headers that name the caller where From cannot. */

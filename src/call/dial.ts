@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Address } from '../base/index.ts';
 import type { SipProfile } from '../config/index.ts';
 import type { DialEndpoint } from '../dialplan/index.ts';
-import { parseUri } from '../sip/index.ts';
+import { formatUri, parseUri } from '../sip/index.ts';
 import type { CallContext, DialGateway } from './context.ts';
 
 export interface DialTarget {
@@ -93,8 +93,8 @@ function throughGateway(context: CallContext, name: string, number: string): Dia
   const profile = context.profile(gateway.profile);
   if (profile === null) return failed('INVALID_PROFILE', `there is no profile ${gateway.profile}`);
   if (!gateway.up) return failed('GATEWAY_DOWN', `the gateway ${name} is down`);
-  const uri = gateway.requestUri(number);
-  if (parseUri(uri) === null) return failed('INVALID_NUMBER_FORMAT', `${JSON.stringify(number)} cannot be dialled`);
-  // The next hop is a route or the host of the URI; both are known when the leg is made.
-  return { kind: 'targets', number: number.replace(/;.*$/, ''), targets: [{ profile, uri, destination: null, gateway }] };
+  const parsed = parseUri(gateway.requestUri(number));
+  if (parsed === null) return failed('INVALID_NUMBER_FORMAT', `${JSON.stringify(number)} cannot be dialled`);
+  const uri = formatUri(parsed);
+  return { kind: 'targets', number: number.replace(/;.*$/, ''), targets: [{ profile, uri, destination: gateway.nextHop(uri), gateway }] };
 }

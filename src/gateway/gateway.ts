@@ -1,6 +1,6 @@
 import { type Address, assert, type Clock, type HostResolver, type LogLevel, type Random, type Timer, unreachable } from '../base/index.ts';
 import type { ClientTransactionUser, DigestAccount, LocalParty, SipHeader, SipRequest, SipResponse } from '../sip/index.ts';
-import { ALLOW, answerChallenge, headerValue, headerValues, parseNameAddress } from '../sip/index.ts';
+import { ALLOW, answerChallenge, headerValue, headerValues, parseNameAddress, parseUri } from '../sip/index.ts';
 import type { RegistrationMemory } from './memory.ts';
 import { GatewayPing } from './ping.ts';
 import { outOfDialogRequest, sayAgain } from './request.ts';
@@ -56,6 +56,7 @@ export class Gateway {
   readonly #about: string;
   #state: GatewayState;
   #cseq: number;
+  /** On the monotonic clock, milliseconds; 0 = no binding. */
   #boundUntil: number;
   #expires: number;
   #failures = 0;
@@ -66,6 +67,8 @@ export class Gateway {
   #dueAt = 0;
   #upSince: number;
   #wasUp = false;
+  /** The address that answered last, where it is the one that calls go to as well. */
+  #reached: Address | null = null;
   /** By what was looked up: where calls of the trunk come from. */
   #known: readonly Address[] = [];
   #knownRegistrar: readonly Address[] = [];
@@ -82,7 +85,8 @@ export class Gateway {
     this.#callId = known?.callId ?? random.uuid();
     this.#fromTag = known?.fromTag ?? random.token(13);
     this.#cseq = known === null ? 1 + (random.uint32() & 0xff_ffff) : known.cseq + CSEQ_GAP;
-    this.#boundUntil = settings.register ? (known?.boundUntil ?? 0) : 0;
+    const left = Math.min((known?.boundUntil ?? 0) / 1000 - clock.wallMicroseconds() / 1000, LONGEST_EXPIRY * 1000);
+    this.#boundUntil = settings.register && left > 0 ? clock.now() + left : 0;
     this.#expires = settings.expireSeconds;
     this.#state = settings.register ? 'UNREGED' : 'NOREG';
     this.#upSince = clock.wallMicroseconds();
@@ -96,8 +100,9 @@ export class Gateway {
       resolver: options.resolver,
       send: (request, destination, user) => options.send(request, destination, user),
       wanted: () => this.#state === 'NOREG' || this.#state === 'REGED',
-      learn: (addresses) => {
+      reached: (address, addresses) => {
         this.#known = addresses;
+        this.#reached = address;
       },
       changed: () => this.#changed(),
     });
@@ -127,7 +132,7 @@ export class Gateway {
       case 'REGISTER':
       case 'REGED':
       case 'EXPIRED':
-        return this.#boundUntil > this.#options.clock.wallMicroseconds();
+        return this.#boundUntil > this.#options.clock.now();
       case 'UNREGISTER':
       case 'FAILED':
       case 'FAIL_WAIT':
@@ -146,7 +151,7 @@ export class Gateway {
   /** Seconds to the next attempt, null when none is planned. */
   get retrySeconds(): number | null {
     if (this.#dueAt === 0) return null;
-    return Math.max(0, Math.round((this.#dueAt - this.#options.clock.wallMicroseconds()) / 1_000_000));
+    return Math.max(0, Math.round((this.#dueAt - this.#options.clock.now()) / 1000));
   }
 
   /** Seconds that the registrar granted or shall grant. */
@@ -205,6 +210,14 @@ export class Gateway {
     return `sip:${user.replaceAll('#', '%23')}@${formatHostPort(this.settings.proxy)}${parameters}`;
   }
 
+  /** Where a call to that Request-URI is sent: the address that answered last, or null when its name has to be looked up. */
+  nextHop(uri: string): Address | null {
+    const { proxy } = this.settings;
+    const target = parseUri(uri);
+    const viaProxy = this.routes.length > 0 || (target?.host === proxy.host && target.port === proxy.port);
+    return viaProxy ? this.#reached : null;
+  }
+
   /** From of a call, without tag: the trunk's own identity, or with `caller-id-in-from` the caller's number. */
   from(callerName: string, callerNumber: string): string {
     const user = this.settings.callerIdInFrom && callerNumber !== '' ? callerNumber : this.settings.fromUser;
@@ -237,7 +250,7 @@ export class Gateway {
   }
 
   /** Where a call from the trunk goes; FreeSWITCH's `auto_to_user` takes the user of To. */
-  destination(requested: string, toUser: string | null, named: boolean): string {
+  dialled(requested: string, toUser: string | null, named: boolean): string {
     const { extension, extensionGiven } = this.settings;
     if (extension === 'auto_to_user') return toUser ?? requested;
     if (extension === 'auto') return named ? (toUser ?? requested) : requested;
@@ -283,7 +296,7 @@ export class Gateway {
 
   #wait(seconds: number): void {
     const { clock } = this.#options;
-    this.#dueAt = clock.wallMicroseconds() + seconds * 1_000_000;
+    this.#dueAt = clock.now() + seconds * 1000;
     this.#timer = clock.setTimer(seconds * 1000, () => this.#handle('due'));
   }
 
@@ -404,7 +417,10 @@ export class Gateway {
     }
     this.#failures = 0;
     this.#expires = granted;
-    this.#boundUntil = this.#options.clock.wallMicroseconds() + granted * 1_000_000;
+    this.#boundUntil = this.#options.clock.now() + granted * 1000;
+    const { outboundProxy, registerProxy, proxy } = this.settings;
+    const same = outboundProxy !== null || (registerProxy.host === proxy.host && registerProxy.port === proxy.port);
+    this.#reached = same ? (attempt.addresses[attempt.index] ?? null) : null;
     this.#remember();
     this.#handle('accepted');
   }
@@ -433,6 +449,7 @@ export class Gateway {
   #failed(response: SipResponse | null): void {
     const removal = this.#attempt?.removal ?? false;
     this.#attempt = null;
+    this.#reached = null;
     this.#boundUntil = 0;
     this.#remember();
     if (removal) {
@@ -462,11 +479,13 @@ export class Gateway {
   }
 
   #remember(): void {
+    const { clock } = this.#options;
+    const left = this.#boundUntil - clock.now();
     this.#options.remember({
       callId: this.#callId,
       fromTag: this.#fromTag,
       cseq: this.#cseq,
-      boundUntil: this.#boundUntil,
+      boundUntil: left > 0 ? Math.round(clock.wallMicroseconds() + left * 1000) : 0,
       about: this.#about,
     });
   }

@@ -128,7 +128,7 @@ export class Gateways {
     return {
       name: gateway.name,
       context: gateway.settings.context,
-      destination: gateway.destination(requested, toUser, by.named),
+      destination: gateway.dialled(requested, toUser, by.named),
       fromTrunk: by.host,
       trusted: by.named && by.host,
     };

@@ -15,7 +15,8 @@ export interface PingOptions {
   send(request: SipRequest, destination: Address, user: ClientTransactionUser): void;
   /** Whether a ping makes sense now: FreeSWITCH asks registered gateways, and those that do not register. */
   wanted(): boolean;
-  learn(addresses: readonly Address[]): void;
+  /** That address answered (null: none does now), of those that were looked up. */
+  reached(address: Address | null, addresses: readonly Address[]): void;
   changed(): void;
 }
 
@@ -29,6 +30,8 @@ export class GatewayPing {
   roundTrip = 0;
   /** Wall microseconds of the next ping, 0 = none. */
   nextAt = 0;
+  /** Silences in a row; each sends the next ping to the next address of the name. */
+  #silences = 0;
   #timer: Timer | null = null;
   #stopped = false;
 
@@ -64,12 +67,12 @@ export class GatewayPing {
     const next = settings.outboundProxy ?? settings.proxy;
     resolver.resolve(next.host, next.port, (resolution) => {
       if (this.#stopped) return;
-      const destination = resolution.kind === 'addresses' ? resolution.addresses[0] : undefined;
-      if (resolution.kind === 'failed' || destination === undefined) {
+      const addresses = resolution.kind === 'addresses' ? resolution.addresses : [];
+      const destination = addresses[this.#silences % Math.max(1, addresses.length)];
+      if (destination === undefined) {
         this.#result(false);
         return;
       }
-      this.#options.learn(resolution.addresses);
       const uri = `sip:${formatHostPort(settings.proxy)}`;
       const request = outOfDialogRequest(party, {
         method: 'OPTIONS',
@@ -88,10 +91,15 @@ export class GatewayPing {
       this.#options.send(request, destination, {
         response: (response) => {
           if (response.status < 200) return;
+          const alive = isAlive(response.status);
           this.roundTrip = clock.now() - sentAt;
-          this.#result(isAlive(response.status));
+          this.#options.reached(alive ? destination : null, addresses);
+          this.#result(alive);
         },
-        timeout: () => this.#result(false),
+        timeout: () => {
+          this.#options.reached(null, addresses);
+          this.#result(false);
+        },
       });
     });
   }
@@ -100,6 +108,7 @@ export class GatewayPing {
     if (this.#stopped) return;
     const { pingMinimum, pingMaximum } = this.#options.settings;
     const was = this.up;
+    this.#silences = alive ? 0 : this.#silences + 1;
     this.count = alive ? Math.min(this.count + 1, pingMaximum) : Math.max(this.count - 1, 0);
     if (alive && this.count >= pingMinimum) this.up = true;
     if (!alive && this.count < pingMinimum) this.up = false;

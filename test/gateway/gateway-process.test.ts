@@ -257,6 +257,24 @@ describe('a gateway', { timeout: 4 * timeout }, () => {
     assert.match(await bench.cli('sofia status gateway trunk'), /^CallsIN\s+1$/m);
   });
 
+  test('is taken up by rescan after reloadxml and taken away by killgw, while a call through another goes on', {
+    timeout,
+  }, async (context) => {
+    const { bench, trunk } = await setUp(context);
+    const phone = await bench.phone({ sound: false });
+    const dialog = await phone.call('0555');
+    const added = '<gateway name="added"><param name="register" value="false"/><param name="proxy" value="127.0.0.1:9"/></gateway>';
+    bench.edit('autoload_configs/sofia.conf.xml', '</gateways>', `${added}</gateways>`);
+    assert.match(await bench.cli('reloadxml'), /^\+OK/);
+    assert.equal(await bench.cli('sofia status gateway added'), 'Invalid Gateway!\n');
+    await bench.cli('sofia profile internal rescan');
+    assert.match(await bench.cli('sofia status gateway added'), /^State\s+NOREG$/m);
+    await bench.cli('sofia profile internal killgw added');
+    assert.match(await bench.cli('sofia status gateway'), /\n1 gateway: /);
+    assert.equal(await dialog.hangUp(), 200);
+    await assertNothingLeft(bench, trunk);
+  });
+
   test('takes its registration back when the switch is shut down, and by command', { timeout }, async (context) => {
     const { bench, trunk } = await setUp(context);
     const events = await EventClient.open(bench.undrop.ports.eventSocket, 'event json CUSTOM sofia::gateway_state');

@@ -169,6 +169,8 @@ test('a host name is looked up; one without an address is tried again; a dead ad
   assert.deepEqual(second.destination, addresses[1]);
   second.answer(200, registered);
   assert.equal(bench.gateway.up, true);
+  assert.deepEqual(bench.gateway.nextHop(bench.gateway.requestUri('1')), addresses[1], 'calls go where the registration is');
+  assert.equal(bench.gateway.nextHop('sip:1@other.example'), null);
 });
 
 test('after a crash it registers at once with the same Call-ID and From tag and a CSeq that only grows, and serves meanwhile', () => {

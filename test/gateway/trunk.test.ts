@@ -40,6 +40,24 @@ test('a ping that gets 503 is a silence; its round trip is measured', () => {
   assert.equal(bench.gateway.ping.roundTrip, 25);
 });
 
+test('a silent address of a name gives way to the next, and calls go to the one that answers', () => {
+  const bench = new GatewayBench({ ...plain, proxy: 'sip.carrier.example', ping: '10' });
+  const addresses = [
+    { ip: '198.51.100.4', port: 5060 },
+    { ip: '198.51.100.5', port: 5062 },
+  ];
+  bench.names.set('sip.carrier.example', { kind: 'addresses', addresses });
+  bench.clock.advance(1);
+  assert.deepEqual(bench.last(1).destination, addresses[0]);
+  bench.last(1).timeout();
+  assert.equal(bench.gateway.up, false);
+  bench.clock.advance(10_001);
+  assert.deepEqual(bench.last(2).destination, addresses[1]);
+  bench.last(2).answer(200);
+  assert.equal(bench.gateway.up, true);
+  assert.deepEqual(bench.gateway.nextHop(bench.gateway.requestUri('1')), addresses[1]);
+});
+
 test('the Request-URI names the proxy, whatever is dialled', () => {
   const { gateway } = new GatewayBench({ ...plain, proxy: '198.51.100.1:5070' });
   assert.equal(gateway.requestUri('0049301234'), 'sip:0049301234@198.51.100.1:5070');
