@@ -138,7 +138,7 @@ export class Gateways {
   leave(): Promise<void> {
     return new Promise((resolve) => {
       this.#whenLeft = resolve;
-      for (const gateway of this.all) if (gateway.settings.register) gateway.unregister();
+      for (const gateway of this.all) if (gateway.settings.register) gateway.registration.unregister();
       this.#checkLeft();
     });
   }

@@ -2,7 +2,7 @@ import type { Address, Clock, HostResolver, Random, Timer } from '../base/index.
 import type { ClientTransactionUser, LocalParty, SipRequest } from '../sip/index.ts';
 import { ALLOW } from '../sip/index.ts';
 import { outOfDialogRequest } from './request.ts';
-import { formatHostPort, type GatewaySettings } from './settings.ts';
+import { addressOfRecord, formatHostPort, type GatewaySettings } from './settings.ts';
 
 export interface PingOptions {
   readonly settings: GatewaySettings;
@@ -78,7 +78,7 @@ export class GatewayPing {
         method: 'OPTIONS',
         uri,
         branch: `z9hG4bK${random.token(16)}`,
-        from: `<sip:${encodeURIComponent(settings.fromUser)}@${settings.fromDomain}>`,
+        from: `<${addressOfRecord(settings)}>`,
         fromTag: random.token(13),
         to: `<${uri}>`,
         callId: random.uuid(),

@@ -117,3 +117,12 @@ export function contactUri(settings: GatewaySettings, address: { readonly ip: st
   const user = encodeURIComponent(contactUser(settings)).replaceAll('%2B', '+');
   return `sip:${user}@${formatHostPort({ host: address.ip, port: address.port })}${given};transport=udp;gw=${encodeURIComponent(settings.name)}`;
 }
+
+/** Whom we register and call as. */
+export function addressOfRecord(settings: GatewaySettings): string {
+  return `sip:${encodeURIComponent(settings.fromUser)}@${settings.fromDomain}`;
+}
+
+export function registrarUri(settings: GatewaySettings): string {
+  return `sip:${formatHostPort(settings.registerProxy)}`;
+}

@@ -12,6 +12,7 @@ import type {
   SwitchView,
 } from '../console/index.ts';
 import { parseDialString } from '../dialplan/index.ts';
+import { addressOfRecord, registrarUri } from '../gateway/index.ts';
 import { channelView } from './channel-view.ts';
 import type { Switch } from './switch.ts';
 
@@ -156,14 +157,14 @@ export class CoreView implements SwitchView {
       realm: gateway.settings.realm,
       username: gateway.settings.username,
       hasPassword: gateway.settings.password !== '',
-      from: `<${gateway.addressOfRecord}>`,
+      from: `<${addressOfRecord(gateway.settings)}>`,
       contact: `<${gateway.contact}>`,
       extension: gateway.settings.extension,
-      to: gateway.addressOfRecord,
-      proxy: gateway.registrarUri,
+      to: addressOfRecord(gateway.settings),
+      proxy: registrarUri(gateway.settings),
       context: gateway.settings.context,
       expires: gateway.settings.expireSeconds,
-      frequency: gateway.expires,
+      frequency: gateway.registration.expires,
       nextPingEpochSeconds: Math.floor(gateway.ping.nextAt / 1_000_000),
       pingFrequency: gateway.settings.pingSeconds,
       pingTime: gateway.ping.roundTrip,
@@ -173,7 +174,7 @@ export class CoreView implements SwitchView {
       state: gateway.state,
       up: gateway.up,
       uptime: gateway.uptimeSeconds,
-      retry: gateway.retrySeconds,
+      retry: gateway.registration.retrySeconds,
       callsIn: gateway.calls.inbound,
       failedCallsIn: gateway.calls.failedInbound,
       callsOut: gateway.calls.outbound,
@@ -184,8 +185,8 @@ export class CoreView implements SwitchView {
   gatewayCommand(command: 'register' | 'unregister' | 'kill', name: string): boolean {
     const gateway = this.#core.gateways.find(name);
     if (gateway === null) return false;
-    if (command === 'register') gateway.register();
-    else if (command === 'unregister') gateway.unregister();
+    if (command === 'register') gateway.registration.register();
+    else if (command === 'unregister') gateway.registration.unregister();
     else this.#core.gateways.kill(gateway);
     return true;
   }

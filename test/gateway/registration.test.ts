@@ -93,7 +93,7 @@ test('the interval is the one that our Contact got, and is refreshed before it e
     { name: 'Contact', value: '<sip:gw+trunk@192.0.2.1:5080;transport=udp;gw=trunk>;expires=300' },
     { name: 'Expires', value: '7' },
   ]);
-  assert.equal(bench.gateway.expires, 300);
+  assert.equal(bench.gateway.registration.expires, 300);
   bench.clock.advance(239_000);
   bench.last(1);
   bench.clock.advance(2_000);
@@ -117,7 +117,7 @@ test('423 is answered with the interval that the registrar wants', () => {
   const second = bench.last(2);
   assert.equal(headerValue(second.request, 'Expires'), '600');
   second.answer(200);
-  assert.equal(bench.gateway.expires, 600);
+  assert.equal(bench.gateway.registration.expires, 600);
 });
 
 test('423 without a usable Min-Expires is a refusal', () => {
@@ -138,11 +138,11 @@ test('silence is followed by an attempt each retry-seconds, a refusal by longer 
   const refusing = new GatewayBench({ ...account, 'retry-seconds': '10' });
   for (const count of [1, 2, 3]) {
     refusing.last(count).answer(403);
-    assert.equal(refusing.gateway.retrySeconds, 10 * count);
+    assert.equal(refusing.gateway.registration.retrySeconds, 10 * count);
     refusing.clock.advance(10_000 * count);
   }
   refusing.last(4).answer(503, [{ name: 'Retry-After', value: '77' }]);
-  assert.equal(refusing.gateway.retrySeconds, 77);
+  assert.equal(refusing.gateway.registration.retrySeconds, 77);
 });
 
 test('a 200 with an interval of 0 is no registration', () => {
@@ -200,7 +200,7 @@ test('a memory that cannot be read, or that belongs to another account, is no ob
 
 test('unregister takes the binding back and register begins again', () => {
   const bench = registeredBench();
-  bench.gateway.unregister();
+  bench.gateway.registration.unregister();
   const removal = bench.last(2);
   assert.equal(bench.gateway.state, 'UNREGISTER');
   assert.equal(headerValue(removal.request, 'Expires'), '0');
@@ -212,7 +212,7 @@ test('unregister takes the binding back and register begins again', () => {
   assert.equal(bench.gateway.state, 'NOREG');
   bench.clock.advance(600_000);
   bench.last(3);
-  bench.gateway.register();
+  bench.gateway.registration.register();
   assert.equal(bench.gateway.state, 'TRYING');
   assert.equal(headerValue(bench.last(4).request, 'Expires'), '120');
 });
