@@ -31,8 +31,9 @@ export function restoreMedia(context: CallContext, record: LegRecord): Leg {
   context.addLeg(leg);
   const endpoint = record.media?.endpoint ?? null;
   if (endpoint === null || !leg.up) return leg;
-  if (record.phase === 'setup' && record.clientTransactions.length === 0) leg.opening = record.direction === 'inbound' ? 'route' : 'invite';
-  else leg.opening = 'resume';
+  leg.opening = 'resume';
+  if (record.phase === 'setup' && record.direction === 'inbound' && record.execution === null) leg.opening = 'route';
+  if (record.phase === 'setup' && record.direction === 'outbound' && record.clientTransactions.length === 0) leg.opening = 'invite';
   context.emit({ kind: 'media', leg: leg.uuid, endpoint, opening: true });
   return leg;
 }
@@ -106,8 +107,11 @@ export function resume(context: CallContext, leg: Leg): void {
   if (record.media?.endpoint == null) {
     // The crash came before a port was chosen.
     if (record.phase !== 'setup') return;
-    if (record.direction === 'outbound') openOutbound(context, leg);
-    else if (!openMedia(context, leg, 'route')) context.hangup(leg, 'SWITCH_CONGESTION');
+    if (record.direction === 'outbound') {
+      if (record.originator !== null) orphan(context, leg);
+      if (leg.up) openOutbound(context, leg);
+      if (leg.up) resumeApplication(context, leg);
+    } else if (!openMedia(context, leg, 'route')) context.hangup(leg, 'SWITCH_CONGESTION');
     return;
   }
   if (record.partner !== null && context.legs.get(record.partner) === undefined) {
@@ -132,6 +136,12 @@ function orphan(context: CallContext, leg: Leg): void {
 function resumeApplication(context: CallContext, leg: Leg): void {
   const { execution } = leg.record;
   if (execution === null) return;
+  if (leg.record.direction === 'outbound' && !leg.answered) {
+    // An originate that still rings: its applications begin with the answer.
+    const left = Math.max(0, (execution.deadline - context.wallMicroseconds()) / 1000);
+    context.emit({ kind: 'timer', leg: leg.uuid, name: 'originate', delayMilliseconds: left });
+    return;
+  }
   const running = runningApplication(leg);
   if (running === null) {
     context.advance(leg);
