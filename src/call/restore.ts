@@ -158,7 +158,7 @@ function resumeApplication(context: CallContext, leg: Leg): void {
       return;
     }
     case 'playback':
-      startPlayback(context, leg, running.data, Math.max(0, (now - execution.startedAt) / 1000));
+      startPlayback(context, leg, running.data, Math.max(0, Math.floor((now - execution.startedAt) / 1000)));
       return;
     default:
       return;
