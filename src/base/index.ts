@@ -5,3 +5,4 @@ export { UndropError } from './errors.ts';
 export { CAUSE_NAMES, causeName, causeNumber } from './hangup-cause.ts';
 export { type Logger, type LogLevel, silentLogger } from './logger.ts';
 export type { Random } from './random.ts';
+export type { HostResolver, Resolution } from './resolver.ts';

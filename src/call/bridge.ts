@@ -47,6 +47,7 @@ function nextAttempt(context: CallContext, leg: Leg, lastCause: string): void {
             profile: target.profile,
             target: target.uri,
             destination: target.destination,
+            gateway: target.gateway,
             destinationNumber: resolved.number,
             originator: leg,
             variables: new Map([...exportedVariables(leg), ...plan.globalVariables, ...dialLeg.variables]),

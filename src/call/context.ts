@@ -1,6 +1,6 @@
 import type { Address, Logger } from '../base/index.ts';
 import type { Config, SipProfile } from '../config/index.ts';
-import type { LocalParty } from '../sip/index.ts';
+import type { DigestAccount, LocalParty, SipHeader } from '../sip/index.ts';
 import type { Effect } from './effect.ts';
 import type { Leg } from './leg.ts';
 import type { CallerProfileRecord } from './record.ts';
@@ -33,12 +33,35 @@ export interface DialContact {
   readonly profile: string;
 }
 
+/** A trunk, as calls through it see it. */
+export interface DialGateway {
+  readonly name: string;
+  readonly profile: string;
+  /** Whether calls may go out through it. */
+  readonly up: boolean;
+  /** Contact URI of our requests. */
+  readonly contact: string;
+  readonly account: DigestAccount;
+  /** Route headers of the first request. */
+  readonly routes: readonly string[];
+  /** Request-URI for a dialled `number[;parameters]`. */
+  requestUri(number: string): string;
+  /** Where a request to that URI is sent; null: its next hop has to be looked up. */
+  nextHop(uri: string): Address | null;
+  /** From, without tag. */
+  from(callerName: string, callerNumber: string): string;
+  /** Headers that name the caller where From cannot. */
+  identityHeaders(callerName: string, callerNumber: string): readonly SipHeader[];
+}
+
 /** How an outbound leg is to be placed. */
 export interface OutboundRequest {
   readonly profile: SipProfile;
   /** Request-URI. */
   readonly target: string;
-  readonly destination: Address;
+  /** Null: the next hop is a host name, which is looked up first. */
+  readonly destination: Address | null;
+  readonly gateway?: DialGateway | null;
   readonly destinationNumber: string;
   /** Leg that calls, or null for an originate. */
   readonly originator: Leg | null;
@@ -68,6 +91,8 @@ export interface CallContext {
   /** The next even port of the RTP range that no leg uses, or null when the range is full. */
   allocatePort(localIp: string): number | null;
   contactsFor(user: string, domain: string): readonly DialContact[];
+  /** By `NAME` or `profile::NAME`. */
+  gateway(name: string): DialGateway | null;
 
   emit(effect: Effect): void;
   event(name: string, leg: Leg | null, headers?: readonly (readonly [string, string])[], subclass?: string): void;

@@ -2,14 +2,23 @@ import { isIP } from 'node:net';
 import type { Address } from '../base/index.ts';
 import type { SipProfile } from '../config/index.ts';
 import type { DialEndpoint } from '../dialplan/index.ts';
-import type { CallContext } from './context.ts';
+import { formatUri, parseUri } from '../sip/index.ts';
+import type { CallContext, DialGateway } from './context.ts';
+
+export interface DialTarget {
+  readonly profile: SipProfile;
+  readonly uri: string;
+  /** Null: a host name, to be looked up. */
+  readonly destination: Address | null;
+  readonly gateway: DialGateway | null;
+}
 
 /** Where a dial string's leg leads: one or several contacts, or a cause why it leads nowhere. */
 export type DialTargets =
   | {
       readonly kind: 'targets';
       readonly number: string;
-      readonly targets: readonly { readonly profile: SipProfile; readonly uri: string; readonly destination: Address }[];
+      readonly targets: readonly DialTarget[];
     }
   | { readonly kind: 'failed'; readonly cause: string; readonly reason: string };
 
@@ -24,21 +33,24 @@ export function resolveEndpoint(context: CallContext, endpoint: DialEndpoint, de
       const profile = context.profile(endpoint.profile);
       if (profile === null) return failed('INVALID_PROFILE', `there is no profile ${endpoint.profile}`);
       const host = endpoint.host === 'localhost' ? '127.0.0.1' : endpoint.host;
-      if (isIP(host) === 0)
-        return registered(
+      if (isIP(host) === 0) {
+        const contacts = registered(
           context,
           endpoint.user,
           endpoint.host,
           'NO_ROUTE_DESTINATION',
-          `host ${endpoint.host} is no address and nobody is registered there`,
+          `${endpoint.host} is a domain of ours and ${endpoint.user} is not registered there`,
         );
-      const destination = { ip: host, port: endpoint.port ?? 5060 };
+        if (contacts.kind === 'targets' || endpoint.host === defaultDomain || context.config().directory.has(endpoint.host))
+          return contacts;
+      }
+      const destination = isIP(host) === 0 ? null : { ip: host, port: endpoint.port ?? 5060 };
       const shown = host.includes(':') ? `[${host}]` : host;
       const port = endpoint.port === null ? '' : `:${endpoint.port}`;
       const parameters = endpoint.parameters === '' ? '' : `;${endpoint.parameters}`;
       const user = endpoint.user === '' ? '' : `${endpoint.user}@`;
       const uri = `${endpoint.scheme}:${user}${shown}${port}${parameters}`;
-      return { kind: 'targets', number: endpoint.user, targets: [{ profile, uri, destination }] };
+      return { kind: 'targets', number: endpoint.user, targets: [{ profile, uri, destination, gateway: null }] };
     }
     case 'registered':
       return registered(
@@ -55,6 +67,7 @@ export function resolveEndpoint(context: CallContext, endpoint: DialEndpoint, de
     case 'error':
       return failed(endpoint.cause, 'the dial string says so');
     case 'gateway':
+      return throughGateway(context, endpoint.gateway, endpoint.number);
     case 'group':
     case 'loopback':
       return failed('SERVICE_NOT_IMPLEMENTED', `${endpoint.kind}/ is not supported yet`);
@@ -66,7 +79,22 @@ export function resolveEndpoint(context: CallContext, endpoint: DialEndpoint, de
 function registered(context: CallContext, user: string, domain: string, cause: string, reason: string): DialTargets {
   const targets = context.contactsFor(user, domain).flatMap((contact) => {
     const profile = context.profile(contact.profile);
-    return profile === null || contact.destination === null ? [] : [{ profile, uri: contact.uri, destination: contact.destination }];
+    return profile === null || contact.destination === null
+      ? []
+      : [{ profile, uri: contact.uri, destination: contact.destination, gateway: null }];
   });
   return targets.length === 0 ? failed(cause, reason) : { kind: 'targets', number: user, targets };
+}
+
+/** `sofia/gateway/NAME/number`; a trunk that is down fails at once, so that the next attempt (`|`) is tried. */
+function throughGateway(context: CallContext, name: string, number: string): DialTargets {
+  const gateway = context.gateway(name);
+  if (gateway === null) return failed('INVALID_GATEWAY', `there is no gateway ${name}`);
+  const profile = context.profile(gateway.profile);
+  if (profile === null) return failed('INVALID_PROFILE', `there is no profile ${gateway.profile}`);
+  if (!gateway.up) return failed('GATEWAY_DOWN', `the gateway ${name} is down`);
+  const parsed = parseUri(gateway.requestUri(number));
+  if (parsed === null) return failed('INVALID_NUMBER_FORMAT', `${JSON.stringify(number)} cannot be dialled`);
+  const uri = formatUri(parsed);
+  return { kind: 'targets', number: number.replace(/;.*$/, ''), targets: [{ profile, uri, destination: gateway.nextHop(uri), gateway }] };
 }

@@ -60,6 +60,8 @@ export type Effect =
       readonly bytes: Uint8Array;
       readonly reliable: boolean;
     }
+  /** Answered by the input `resolved`. */
+  | { readonly kind: 'resolve'; readonly leg: string; readonly host: string; readonly port: number | null }
   | { readonly kind: 'stopRepeating'; readonly leg: string; readonly key: string }
   | { readonly kind: 'media'; readonly leg: string; readonly endpoint: EndpointState; readonly opening: boolean }
   | { readonly kind: 'sendDtmf'; readonly leg: string; readonly digits: string; readonly durationMilliseconds: number }

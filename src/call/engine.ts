@@ -6,7 +6,7 @@ import { createResponse, serializeMessage } from '../sip/index.ts';
 import { advance, applicationDone, route, runningApplication } from './application.ts';
 import { attemptTimeout, calleeAnswered, calleeFailed, calleeProgress, unbridge } from './bridge.ts';
 import { leaveConference } from './conference.ts';
-import type { CallContext, DialContact, OutboundRequest, Room } from './context.ts';
+import type { CallContext, DialContact, DialGateway, OutboundRequest, Room } from './context.ts';
 import type { Effect } from './effect.ts';
 import { hangup, sayBye } from './hangup.ts';
 import { receiveAcknowledge, receiveDtmf, receiveRequest } from './in-dialog.ts';
@@ -15,7 +15,7 @@ import type { CallInput } from './input.ts';
 import type { Leg } from './leg.ts';
 import { openMedia, setMode } from './media-control.ts';
 import { moveToOtherPort } from './move-port.ts';
-import { createOutboundLeg, sendInvite } from './outbound.ts';
+import { createOutboundLeg, resolved, sendInvite } from './outbound.ts';
 import { PortRange } from './port-range.ts';
 import type { LegRecord } from './record.ts';
 import { receiveResponse, requestTimeout } from './response.ts';
@@ -39,6 +39,7 @@ export interface EngineOptions {
   readonly logger: Logger;
   readonly coreUuid: string;
   readonly contactsFor: (user: string, domain: string) => readonly DialContact[];
+  readonly gateway: (name: string) => DialGateway | null;
   readonly onEvent: (event: CallEvent) => void;
   readonly onRecoveryOutcome: (leg: Leg, outcome: 'verified' | 'failed' | 'finished', reason: string) => void;
 }
@@ -193,6 +194,9 @@ export class CallEngine {
       case 'acknowledgeTimeout':
         this.#unacknowledged(leg, input.key, input.reliable);
         return;
+      case 'resolved':
+        resolved(context, leg, input.resolution);
+        return;
       case 'mediaDone':
         this.#mediaDone(leg, input.failure);
         return;
@@ -254,6 +258,7 @@ export class CallEngine {
       if (failure !== null && leg.up) this.#portFailed(leg, 'resume', failure);
       return;
     }
+    if (opening === 'resolve') return;
     if (failure !== null) {
       this.#portFailed(leg, opening, failure);
       return;
@@ -335,6 +340,7 @@ export class CallEngine {
       },
       allocatePort: () => this.#ports.allocate(),
       contactsFor: options.contactsFor,
+      gateway: options.gateway,
       emit: (effect) => {
         this.#effects.push(effect);
       },

@@ -28,8 +28,8 @@ export function receiveInvite(context: CallContext, input: Extract<CallInput, { 
   caller.callerIdName = input.user?.variables.get('effective_caller_id_name') ?? from?.displayName ?? number;
   caller.ani = number;
   caller.networkAddr = source.ip;
-  caller.destinationNumber = target?.user ?? 'service';
-  caller.context = input.user?.variables.get('user_context') ?? profile.context;
+  caller.destinationNumber = input.gateway?.destination ?? target?.user ?? 'service';
+  caller.context = input.user?.variables.get('user_context') ?? input.gateway?.context ?? profile.context;
 
   const party = context.party(profile);
   const { ip, port } = party.advertised;
@@ -84,6 +84,8 @@ function setInboundVariables(
   const put = (name: string, value: string | number | null | undefined): void => {
     if (value !== null && value !== undefined && value !== '') variables[name] = String(value);
   };
+  put('sip_gateway', input.gateway?.name);
+  if (input.gateway?.fromTrunk === true) put('sip_gateway_name', input.gateway.name);
   put('sip_from_user', parts.from?.uri.user);
   put('sip_from_uri', parts.from === null ? null : `${parts.from.uri.user ?? ''}@${parts.from.uri.host}`);
   put('sip_from_host', parts.from?.uri.host);

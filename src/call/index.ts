@@ -1,5 +1,5 @@
 export { applyConference } from './conference.ts';
-export type { DialContact } from './context.ts';
+export type { DialContact, DialGateway } from './context.ts';
 export { resolveEndpoint } from './dial.ts';
 export type { Effect, TimerName } from './effect.ts';
 export { CallEngine, type CallEvent, partyOf, type StepResult } from './engine.ts';

@@ -1,4 +1,4 @@
-import type { Address } from '../base/index.ts';
+import type { Address, Resolution } from '../base/index.ts';
 import type { SipRequest, SipResponse } from '../sip/index.ts';
 import type { TimerName } from './effect.ts';
 
@@ -12,6 +12,7 @@ export type CallInput =
       readonly request: SipRequest;
       readonly source: Address;
       readonly user: DirectoryMatch | null;
+      readonly gateway?: GatewayMatch | null;
     }
   /** A request within a dialog of ours (never ACK or CANCEL). */
   | { readonly kind: 'request'; readonly leg: string; readonly key: string; readonly request: SipRequest; readonly source: Address }
@@ -29,6 +30,7 @@ export type CallInput =
   | { readonly kind: 'requestTimeout'; readonly leg: string; readonly branch: string; readonly method: string }
   /** A 2xx got no ACK, or a reliable provisional no PRACK, within 64·T1. */
   | { readonly kind: 'acknowledgeTimeout'; readonly leg: string; readonly key: string; readonly reliable: boolean }
+  | { readonly kind: 'resolved'; readonly leg: string; readonly resolution: Resolution }
   | { readonly kind: 'mediaDone'; readonly leg: string; readonly failure: string | null }
   | { readonly kind: 'learned'; readonly leg: string; readonly source: Address }
   | { readonly kind: 'dtmf'; readonly leg: string; readonly digit: string; readonly durationMilliseconds: number }
@@ -36,6 +38,15 @@ export type CallInput =
   | { readonly kind: 'played'; readonly leg: string; readonly playId: string }
   | { readonly kind: 'timer'; readonly leg: string; readonly name: TimerName }
   | { readonly kind: 'hangup'; readonly leg: string; readonly cause: string };
+
+/** The trunk that an INVITE comes from, and what it says about the call. */
+export interface GatewayMatch {
+  readonly name: string;
+  readonly context: string;
+  readonly destination: string;
+  /** It came from an address of the trunk, so that challenges within the dialog are the trunk's. */
+  readonly fromTrunk: boolean;
+}
 
 /** The authenticated directory user of an INVITE. */
 export interface DirectoryMatch {

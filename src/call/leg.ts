@@ -9,13 +9,15 @@ export class Leg {
   #dirty = true;
   /** False while its row is not durable. */
   tracked = true;
-  /** The media port is being opened; what to do when it is. */
-  opening: 'route' | 'invite' | 'resume' | null = null;
+  /** The media port is being opened, and what to do when it is; `resolve`: the next hop is being looked up. */
+  opening: 'route' | 'resolve' | 'invite' | 'resume' | null = null;
   portAttempts = 0;
   /** A 2xx that waits for the PRACK of a provisional with SDP (RFC 3262 §5). */
   answerHeld = false;
   /** Requests of open server transactions, parsed. */
   readonly requests = new Map<string, SipRequest>();
+  /** Branch of a request → how many challenges it and those before it have had. */
+  readonly challenges = new Map<string, number>();
   /** Highest RSeq handled, by early dialog. */
   readonly reliableSeen = new Map<string, number>();
   /** Tries of the verification after a recovery; null when nothing is to be verified. */

@@ -1,7 +1,9 @@
-import type { Address } from '../base/index.ts';
+import { isIP } from 'node:net';
+import type { Address, Resolution } from '../base/index.ts';
 import { assert } from '../base/index.ts';
 import type { SipResponse } from '../sip/index.ts';
-import { ALLOW, dialogRequest, headerValue, headerValues, parseCSeq, tagOf, updateFromResponse } from '../sip/index.ts';
+import { ALLOW, dialogNextHop, dialogRequest, headerValue, headerValues, parseCSeq, tagOf, updateFromResponse } from '../sip/index.ts';
+import { credentialHeaders, gatewayOf, sayWithCredentials } from './authenticate.ts';
 import { causeFromSip } from './cause.ts';
 import type { CallContext, OutboundRequest } from './context.ts';
 import { emptyCaller } from './context.ts';
@@ -10,15 +12,19 @@ import { Leg } from './leg.ts';
 import { openMedia, setEndpoint } from './media-control.ts';
 import { acceptAnswer, endpointChangeOf, offerToCallee } from './negotiation.ts';
 import { newLegRecord } from './new-leg.ts';
-import type { DialogRecord } from './record.ts';
+import type { ClientTransactionRecord, DialogRecord } from './record.ts';
 import { acknowledge, findClient, finishClient, followRequest, repeatAcknowledge, sendDialogRequest } from './signalling.ts';
 
 /** Early dialogs of one forked INVITE that we follow. */
 const MAXIMUM_EARLY_DIALOGS = 16;
 
-/** A new outbound leg; its INVITE goes out when `media` has bound the port. */
+/** Stands in the record of a leg whose next hop is not looked up yet. */
+const NOWHERE: Address = { ip: '0.0.0.0', port: 0 };
+
+/** A new outbound leg; its INVITE goes out when its next hop is known and `media` has bound the port. */
 export function createOutboundLeg(context: CallContext, request: OutboundRequest): Leg {
   const { profile, originator } = request;
+  const gateway = request.gateway ?? null;
   const party = context.party(profile);
   const { ip, port } = party.advertised;
   const host = ip.includes(':') ? `[${ip}]` : ip;
@@ -30,10 +36,10 @@ export function createOutboundLeg(context: CallContext, request: OutboundRequest
   caller.calleeIdNumber = request.destinationNumber;
   caller.ani = originator?.record.caller.ani ?? request.callerIdNumber;
   caller.rdnis = originator?.record.caller.destinationNumber ?? '';
-  caller.networkAddr = request.destination.ip;
+  caller.networkAddr = request.destination?.ip ?? '';
   caller.destinationNumber = request.destinationNumber;
   caller.context = request.context;
-  const display = `${request.target.replace(/^sips?:/, '').replace(/;.*$/, '')}`;
+  const display = gateway === null ? request.target.replace(/^sips?:/, '').replace(/;.*$/, '') : request.destinationNumber;
   const record = newLegRecord(context, {
     direction: 'outbound',
     profile,
@@ -52,17 +58,23 @@ export function createOutboundLeg(context: CallContext, request: OutboundRequest
     callId: context.uuid(),
     localTag: context.token(13),
     remoteTag: null,
-    localIdentity: `"${escaped}" <sip:${encodeURIComponent(request.callerIdNumber)}@${host}>`,
+    localIdentity:
+      gateway?.from(request.callerIdName, request.callerIdNumber) ??
+      `"${escaped}" <sip:${encodeURIComponent(request.callerIdNumber)}@${host}>`,
     remoteIdentity: `<${request.target}>`,
-    localContact: `sip:mod_sofia@${host}:${port};transport=udp`,
+    localContact: gateway?.contact ?? `sip:mod_sofia@${host}:${port};transport=udp`,
     remoteTarget: request.target,
-    routeSet: [],
+    routeSet: [...(gateway?.routes ?? [])],
     localCSeq: 1 + (context.uint32() & 0xff_ffff),
     remoteCSeq: null,
-    peerAddress: request.destination,
+    peerAddress: request.destination ?? NOWHERE,
     natAddress: request.destination,
     remoteAllow: [],
   };
+  if (gateway !== null) {
+    record.variables['sip_gateway'] = gateway.name;
+    record.variables['sip_gateway_name'] = gateway.name;
+  }
   record.variables['sip_destination_url'] = request.target;
   record.variables['sip_req_uri'] = request.target.replace(/^sips?:/, '');
   record.variables['sip_call_id'] = record.dialog.callId;
@@ -80,8 +92,51 @@ export function createOutboundLeg(context: CallContext, request: OutboundRequest
   const leg = new Leg(record);
   context.addLeg(leg);
   context.event('CHANNEL_CREATE', leg);
-  if (!openMedia(context, leg, 'invite')) context.hangup(leg, 'SWITCH_CONGESTION');
+  openOutbound(context, leg);
   return leg;
+}
+
+/** First the next hop is looked up, then the port is opened. Also for a leg of an earlier life that got no further. */
+export function openOutbound(context: CallContext, leg: Leg): void {
+  const { dialog } = leg.record;
+  if (dialog !== null && dialog.peerAddress.port === NOWHERE.port) {
+    const next = dialogNextHop(dialog);
+    if (next === null) {
+      context.hangup(leg, 'INVALID_NUMBER_FORMAT');
+      return;
+    }
+    if (isIP(next.host) === 0) {
+      leg.opening = 'resolve';
+      context.emit({ kind: 'resolve', leg: leg.uuid, host: next.host, port: next.port });
+      return;
+    }
+    setNextHop(leg, { ip: next.host, port: next.port ?? 5060 });
+  }
+  if (!openMedia(context, leg, 'invite')) context.hangup(leg, 'SWITCH_CONGESTION');
+}
+
+/** The host name of the next hop was looked up. */
+export function resolved(context: CallContext, leg: Leg, resolution: Resolution): void {
+  if (leg.opening !== 'resolve') return;
+  leg.opening = null;
+  const address = resolution.kind === 'addresses' ? resolution.addresses[0] : undefined;
+  if (address === undefined) {
+    const reason = resolution.kind === 'failed' ? resolution.reason : 'no address';
+    context.logger.log('warning', `the next hop cannot be looked up: ${reason}`, { uuid: leg.uuid });
+    context.hangup(leg, 'NETWORK_OUT_OF_ORDER');
+    return;
+  }
+  setNextHop(leg, address);
+  if (!openMedia(context, leg, 'invite')) context.hangup(leg, 'SWITCH_CONGESTION');
+}
+
+function setNextHop(leg: Leg, address: Address): void {
+  const { dialog, caller } = leg.record;
+  if (dialog === null) return;
+  dialog.peerAddress = address;
+  dialog.natAddress = address;
+  caller.networkAddr = address.ip;
+  leg.dirty = true;
 }
 
 /** The INVITE, once the port is open. */
@@ -100,6 +155,8 @@ export function sendInvite(context: CallContext, leg: Leg): void {
   const branch = `z9hG4bK${context.token(16)}`;
   const headers = [{ name: 'Allow', value: ALLOW }];
   if (profile.reliableProvisionals) headers.push({ name: 'Supported', value: '100rel' });
+  const { callerIdName, callerIdNumber } = record.caller;
+  headers.push(...(gatewayOf(context, leg)?.identityHeaders(callerIdName, callerIdNumber) ?? []));
   const request = dialogRequest(record.dialog, context.party(profile), {
     method: 'INVITE',
     branch,
@@ -122,10 +179,11 @@ export function receiveInviteResponse(context: CallContext, leg: Leg, branch: st
     return;
   }
   if (response.status < 300) {
-    success(context, leg, invite !== null, branch, response, source);
+    success(context, leg, invite, response, source);
     return;
   }
   if (invite === null) return;
+  if (leg.up && sayWithCredentials(context, leg, invite, response)) return;
   finishClient(leg, branch, 'INVITE');
   record.variables['sip_term_status'] = String(response.status);
   record.variables['sip_invite_failure_status'] = String(response.status);
@@ -200,13 +258,13 @@ function acknowledgeReliable(context: CallContext, leg: Leg, response: SipRespon
   return true;
 }
 
-function success(context: CallContext, leg: Leg, pending: boolean, branch: string, response: SipResponse, source: Address): void {
+function success(context: CallContext, leg: Leg, invite: ClientTransactionRecord | null, response: SipResponse, source: Address): void {
   const record = leg.record;
   const dialog = record.dialog;
   const cseq = parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0;
   const tag = tagOf(headerValue(response, 'To') ?? '');
   if (dialog === null) return;
-  if (!pending) {
+  if (invite === null) {
     // A fork's second 2xx: RFC 3261 §13.2.2.4, each one is acknowledged, and this one ended.
     if (tag === dialog.remoteTag) {
       repeatAcknowledge(context, leg, cseq);
@@ -218,10 +276,10 @@ function success(context: CallContext, leg: Leg, pending: boolean, branch: strin
     sendDialogRequest(context, leg, other, 'BYE', cseq + 1, { purpose: 'info' });
     return;
   }
-  finishClient(leg, branch, 'INVITE');
+  finishClient(leg, invite.branch, 'INVITE');
   updateFromResponse(dialog, response, source);
   record.earlyDialogs = [];
-  acknowledge(context, leg, dialog, cseq, null);
+  acknowledge(context, leg, dialog, cseq, null, credentialHeaders(invite));
   record.acknowledged = true;
   if (!leg.up) {
     // The CANCEL lost the race.

@@ -1,6 +1,7 @@
 import type { Address } from '../base/index.ts';
 import type { SipResponse } from '../sip/index.ts';
 import { headerValue, parseCSeq, refreshTarget, tagOf } from '../sip/index.ts';
+import { credentialHeaders, sayWithCredentials } from './authenticate.ts';
 import type { CallContext } from './context.ts';
 import { finishLeg } from './hangup.ts';
 import type { Leg } from './leg.ts';
@@ -30,6 +31,7 @@ export function receiveResponse(
     return;
   }
   if (transaction === null || response.status < 200) return;
+  if (sayWithCredentials(context, leg, transaction, response)) return;
   finishClient(leg, branch, method);
   finished(context, leg, transaction, response, source);
 }
@@ -90,7 +92,8 @@ function refreshed(
   if (response !== null && status < 300 && dialog !== null && source !== null) {
     refreshTarget(dialog, response, source);
     if (transaction.method === 'INVITE') {
-      acknowledge(context, leg, dialog, parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0, null);
+      const cseq = parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0;
+      acknowledge(context, leg, dialog, cseq, null, credentialHeaders(transaction));
     }
     if (media !== null && response.body !== '') {
       const agreed = acceptAnswer(leg, response.body);

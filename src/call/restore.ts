@@ -1,11 +1,13 @@
 import { bytesOf } from '../sip/index.ts';
 import { runningApplication, startPlayback } from './application.ts';
+import { hasAccount } from './authenticate.ts';
 import { partnerGone, resumeAttempt } from './bridge.ts';
 import { enterRoom } from './conference.ts';
 import type { CallContext } from './context.ts';
 import { finishLeg, sayBye, sendCancel } from './hangup.ts';
 import { Leg } from './leg.ts';
 import { openMedia } from './media-control.ts';
+import { openOutbound } from './outbound.ts';
 import type { LegRecord } from './record.ts';
 import { parseStoredRequest } from './signalling.ts';
 
@@ -53,7 +55,10 @@ export function restoreSignalling(context: CallContext, leg: Leg): void {
   for (const transaction of record.clientTransactions) {
     const request = leg.requests.get(transaction.branch);
     if (transaction.purpose === 'ack' || request === undefined) continue;
-    const { branch, destination, provisional } = transaction;
+    const { branch, destination } = transaction;
+    // A challenge may have been acknowledged just before the crash; nobody says it again unless the INVITE is said again.
+    const challenged = transaction.purpose === 'invite' && transaction.provisional === 100 && hasAccount(context, leg);
+    const provisional = challenged ? 0 : transaction.provisional;
     const bytes = bytesOf(transaction.request);
     const stored = parseStoredRequest(transaction.request) ?? request;
     context.emit({
@@ -101,8 +106,12 @@ export function resume(context: CallContext, leg: Leg): void {
   if (record.conference !== null) enterRoom(context, leg);
   if (record.media?.endpoint == null) {
     // The crash came before a port was chosen.
-    const pending = record.direction === 'inbound' && record.phase === 'setup' ? 'route' : 'invite';
-    if (record.phase === 'setup' && !openMedia(context, leg, pending)) context.hangup(leg, 'SWITCH_CONGESTION');
+    if (record.phase !== 'setup') return;
+    if (record.direction === 'outbound') {
+      if (record.originator !== null) orphan(context, leg);
+      if (leg.up) openOutbound(context, leg);
+      if (leg.up) resumeApplication(context, leg);
+    } else if (!openMedia(context, leg, 'route')) context.hangup(leg, 'SWITCH_CONGESTION');
     return;
   }
   if (record.partner !== null && context.legs.get(record.partner) === undefined) {

@@ -154,11 +154,24 @@ export function followRequest(
 }
 
 /** The ACK to a 2xx (RFC 3261 §13.2.2.4): kept in the record, since a retransmitted 2xx wants it again, also after a crash. */
-export function acknowledge(context: CallContext, leg: Leg, dialog: DialogRecord, cseq: number, sdp: string | null): void {
+export function acknowledge(
+  context: CallContext,
+  leg: Leg,
+  dialog: DialogRecord,
+  cseq: number,
+  sdp: string | null,
+  headers: readonly SipHeader[] = [],
+): void {
   const profile = context.profile(leg.record.profileName);
   assert(profile !== null, `profile ${leg.record.profileName} of leg ${leg.uuid} exists`);
   const branch = `z9hG4bK${context.token(16)}`;
-  const request = dialogRequest(dialog, context.party(profile), { method: 'ACK', branch, cseq, ...(sdp === null ? {} : { body: sdp }) });
+  const request = dialogRequest(dialog, context.party(profile), {
+    method: 'ACK',
+    branch,
+    cseq,
+    headers,
+    ...(sdp === null ? {} : { body: sdp }),
+  });
   const text = messageText(request);
   const destination = dialogDestination(dialog);
   const others = leg.record.clientTransactions.filter((transaction) => transaction.purpose !== 'ack');

@@ -18,7 +18,7 @@ export interface CodecPreference {
   readonly rate: number | null;
 }
 
-/** One `<gateway>` of a profile, kept as written: gateways are not registered yet. */
+/** One `<gateway>` of a profile, checked; `parameters` have lower-case names and FreeSWITCH's defaults are the reader's. */
 export interface GatewayConfig {
   readonly name: string;
   readonly position: SourcePosition;

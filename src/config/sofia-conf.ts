@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
 import { parseCodecPreferences } from './codec-preferences.ts';
-import type { CodecPreference, GatewayConfig, SipProfile } from './config.ts';
+import type { CodecPreference, SipProfile } from './config.ts';
+import { readGateways } from './gateway-conf.ts';
 import { isTrue, Parameters } from './parameters.ts';
 import { type ConfigReport, formatPosition } from './report.ts';
-import { GATEWAY_REPORT, PROFILE_PARAMETERS } from './sofia-parameters.ts';
+import { PROFILE_PARAMETERS } from './sofia-parameters.ts';
 import { childrenNamed, type XmlElement } from './xml.ts';
 
 const MAX_PROFILES = 100;
@@ -26,7 +27,7 @@ export function readSofiaConf(
 ): ReadonlyMap<string, SipProfile> {
   const profiles = new Map<string, SipProfile>();
   const bound = new Map<string, SipProfile>();
-  let gateways = 0;
+  const gateways = new Map<string, string>();
   for (const group of element?.children ?? []) {
     if (group.name === 'global_settings') continue;
     if (group.name !== 'profiles') {
@@ -56,9 +57,15 @@ export function readSofiaConf(
       }
       bound.set(key, profile);
       profiles.set(profile.name, profile);
-      const first = profile.gateways?.values().next().value;
-      if (first !== undefined && gateways === 0) report.warn(first.position, GATEWAY_REPORT);
-      gateways += profile.gateways?.size ?? 0;
+      for (const gateway of profile.gateways?.values() ?? []) {
+        const elsewhere = gateways.get(gateway.name);
+        if (elsewhere !== undefined) {
+          report.warn(
+            gateway.position,
+            `the gateway "${gateway.name}" is in the profile "${elsewhere}" too: sofia/gateway/${gateway.name} means that one, sofia/gateway/${profile.name}::${gateway.name} this one`,
+          );
+        } else gateways.set(gateway.name, profile.name);
+      }
     }
   }
   return profiles;
@@ -136,22 +143,6 @@ function readAliases(element: XmlElement, defaults: SofiaDefaults): readonly str
     }
   }
   return [...aliases];
-}
-
-function readGateways(element: XmlElement, report: ConfigReport): ReadonlyMap<string, GatewayConfig> {
-  const gateways = new Map<string, GatewayConfig>();
-  for (const group of childrenNamed(element, 'gateways')) {
-    for (const child of childrenNamed(group, 'gateway')) {
-      const { name } = child.attributes;
-      if (!name) {
-        report.error(child.position, '<gateway> without name; expected <gateway name="…">');
-        continue;
-      }
-      const settings: XmlElement = { ...child, children: childrenNamed(child, 'param') };
-      gateways.set(name, { name, position: child.position, parameters: new Parameters(settings, child.position, report, null).all });
-    }
-  }
-  return gateways;
 }
 
 /** FreeSWITCH replaces 0.0.0.0 too: Contact and SDP need a real address. */

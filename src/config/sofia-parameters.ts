@@ -35,5 +35,13 @@ export const PROFILE_PARAMETERS: ParameterTable = {
     max-calls unregistered-action`),
 };
 
-/** Parameters of a gateway, kept for when gateways are registered. */
-export const GATEWAY_REPORT = 'gateways are read but not registered yet: calls through sofia/gateway are not possible';
+/** Parameters of a gateway (mod_sofia, sofia.c parse_gateways). */
+export const GATEWAY_PARAMETERS: ParameterTable = {
+  area: 'gateway',
+  used: names(`username auth-username password realm from-user from-domain proxy register-proxy outbound-proxy register-transport register
+    expire-seconds retry-seconds caller-id-in-from cid-type extension extension-in-contact contact-params contact-host context
+    ping ping-min ping-max`),
+  ignored: names(`distinct-to rfc-5626 reg-id hostname gateway-cid-type ping-monitoring contact-in-ping ping-user-agent options-context
+    options-from-uri options-to-uri options-user-agent channels caller-id-type register-proxy-port 302-to-manual-route codec-prefs`),
+  missing: names('subscriptions register-sticky-proxy outbound-sticky-proxy destination-prefix sip-privacy-header'),
+};

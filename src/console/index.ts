@@ -4,6 +4,7 @@ export { EventSocketServer, type EventSocketServerOptions } from './esl/server.t
 export type {
   ChannelView,
   ConferenceView,
+  GatewayView,
   ProfileView,
   RecoveredCallView,
   RecoveryRunView,

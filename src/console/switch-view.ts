@@ -109,6 +109,39 @@ export interface RegistrationView {
   readonly userAgent: string;
 }
 
+/** A trunk of a profile. Seconds, but for `pingTime` in milliseconds. */
+export interface GatewayView {
+  readonly name: string;
+  readonly profileName: string;
+  readonly realm: string;
+  readonly username: string;
+  readonly hasPassword: boolean;
+  readonly from: string;
+  readonly contact: string;
+  readonly extension: string;
+  readonly to: string;
+  readonly proxy: string;
+  readonly context: string;
+  readonly expires: number;
+  readonly frequency: number;
+  readonly nextPingEpochSeconds: number;
+  readonly pingFrequency: number;
+  readonly pingTime: number;
+  readonly pingMinimum: number;
+  readonly pingCount: number;
+  readonly pingMaximum: number;
+  /** FreeSWITCH's state name. */
+  readonly state: string;
+  readonly up: boolean;
+  readonly uptime: number;
+  /** Until the next attempt to register, null when none is planned. */
+  readonly retry: number | null;
+  readonly callsIn: number;
+  readonly failedCallsIn: number;
+  readonly callsOut: number;
+  readonly failedCallsOut: number;
+}
+
 /** An event before it is rendered: FreeSWITCH's name and headers, in order. */
 export interface SwitchEvent {
   /** `CHANNEL_ANSWER`, `CUSTOM`, … */
@@ -156,6 +189,11 @@ export interface SwitchView {
   conferences(): readonly ConferenceView[];
   profiles(): readonly ProfileView[];
   registrations(): readonly RegistrationView[];
+  gateways(): readonly GatewayView[];
+  /** What a console may do to one gateway, by `profile::name`; false when there is none. */
+  gatewayCommand(command: 'register' | 'unregister' | 'kill', gateway: string): boolean;
+  /** Takes up gateways that the configuration has gained; returns their number. */
+  rescanGateways(profileName: string): number;
   status(): {
     readonly sessionsSinceStart: number;
     readonly sessions: number;

@@ -13,4 +13,5 @@ export {
   sendDescriptor,
   socketAddress,
 } from './raw-socket.ts';
+export { systemResolver } from './resolver.ts';
 export { UdpSocket } from './udp.ts';

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../base/index.ts';
+import type { Clock, HostResolver, Timer } from '../base/index.ts';
 import { unreachable } from '../base/index.ts';
 import type { CallInput, Effect, Leg, LegRecord, StepResult, TimerName } from '../call/index.ts';
 import type { SaveOutcome } from '../checkpoint/index.ts';
@@ -16,6 +16,7 @@ type Item = Barrier | Effect;
 export interface ExecutorOptions {
   readonly clock: Clock;
   readonly media: MediaClient;
+  readonly resolver: HostResolver;
   front(profile: string): SipFront | null;
   /** The save of a changed leg; null when its profile does not track calls. */
   saveOf(leg: Leg): readonly StoreOperation[] | null;
@@ -132,6 +133,11 @@ export class Executor {
       case 'stopRepeating':
         this.#frontOf(effect.leg)?.stopRepeating(effect.key);
         return;
+      case 'resolve':
+        this.#options.resolver.resolve(effect.host, effect.port, (resolution) => {
+          if (!this.#stopped) this.#options.input({ kind: 'resolved', leg: effect.leg, resolution });
+        });
+        return;
       case 'media':
         this.#options.media.set(effect.endpoint, effect.opening);
         return;
@@ -195,6 +201,7 @@ function waits(effect: Effect): boolean {
       return true;
     case 'restoreServer':
     case 'restoreClient':
+    case 'resolve':
     case 'media':
     case 'sendDtmf':
     case 'timer':

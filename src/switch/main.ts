@@ -8,7 +8,7 @@ import type { Config } from '../config/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { createCommandRegistry, EventSocketServer } from '../console/index.ts';
 import { GuardianClient, type StopHow } from '../guardian/index.ts';
-import { createLogger, LineClient, replaceFile, systemClock, systemRandom, UdpSocket } from '../io/index.ts';
+import { createLogger, LineClient, replaceFile, systemClock, systemRandom, systemResolver, UdpSocket } from '../io/index.ts';
 import type { MediaCommand, MediaMessage } from '../media/protocol.ts';
 import { nodeFiles, SqliteStore } from '../store/index.ts';
 import { Switch } from './switch.ts';
@@ -24,6 +24,8 @@ const LEVEL_NUMBERS: Readonly<Record<LogLevel, number>> = { alert: 1, critical: 
 const EXPIRE_INTERVAL = 10_000;
 /** `stop --now` gives the far ends this long to answer our BYEs. */
 const HANGUP_BOUND = 8_000;
+/** And the trunks this long to take our registration back. */
+const UNREGISTER_BOUND = 2_000;
 
 /** Runs the switch process: configuration, store, recovery, and only then signalling. */
 export async function runSwitch(options: { readonly configDirectory: string; readonly stateDirectory: string }): Promise<void> {
@@ -90,6 +92,8 @@ async function start(configDirectory: string, stateDirectory: string): Promise<v
     media,
     cdr: new CdrWriter({ directory: join(stateDirectory, 'cdr'), files: nodeFiles, clock: systemClock, logger }),
     secret: nonceSecret(stateDirectory),
+    resolver: systemResolver,
+    gatewayMemory: gatewayMemory(stateDirectory),
     send: (profile, bytes, destination) => sockets.get(profile)?.send(bytes, destination),
     onEvent: (event) => view?.publish(event),
   });
@@ -129,6 +133,7 @@ async function start(configDirectory: string, stateDirectory: string): Promise<v
     socket.start();
   }
   recovered.resolve();
+  core.gateways.start();
   await console.listen();
   expireRegistrations(core);
   for (const command of config.apiOnStartup) {
@@ -185,6 +190,18 @@ function nonceSecret(stateDirectory: string): string {
   return secret;
 }
 
+/** Registrations at trunks go on after a crash with their Call-ID and a higher CSeq. */
+function gatewayMemory(stateDirectory: string): { kept: string | null; keep(text: string): void } {
+  const path = join(stateDirectory, 'db', 'gateways.json');
+  let kept: string | null = null;
+  try {
+    kept = readFileSync(path, 'utf8');
+  } catch {
+    // No gateway has registered yet.
+  }
+  return { kept, keep: (text) => replaceFile(path, text) };
+}
+
 function expireRegistrations(core: Switch): void {
   systemClock.setTimer(EXPIRE_INTERVAL, () => {
     const changes = core.registrar.expire();
@@ -195,7 +212,8 @@ function expireRegistrations(core: Switch): void {
 
 /** Ends as asked: `restart` leaves calls, rows and audio; `drain` waits for the last call; `now` hangs up everything. */
 async function shutDown(core: Switch, guardian: GuardianClient, how: StopHow, flush: () => void): Promise<void> {
-  const bound = new Promise<void>((resolve) => systemClock.setTimer(HANGUP_BOUND, resolve));
+  const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => systemClock.setTimer(milliseconds, resolve));
+  const bound = wait(HANGUP_BOUND);
   if (how === 'drain') {
     const report = (): void => {
       guardian.draining(core.busy);
@@ -207,6 +225,7 @@ async function shutDown(core: Switch, guardian: GuardianClient, how: StopHow, fl
     core.hangupAll('MANAGER_REQUEST');
     await Promise.race([core.emptied(), bound]);
   }
+  if (how !== 'restart') await Promise.race([core.gateways.leave(), wait(UNREGISTER_BOUND)]);
   core.stop();
   await Promise.race([core.writer.drained(), bound]);
   guardian.stopped();

@@ -1,8 +1,9 @@
 import type { Address, Clock, Logger, Random } from '../base/index.ts';
 import type { CallInput, DirectoryMatch, Leg, ServerTransactionRecord } from '../call/index.ts';
 import type { SipProfile } from '../config/index.ts';
+import type { InboundGateway } from '../gateway/index.ts';
 import type { Verification } from '../registrar/index.ts';
-import type { ServerTransaction, SipRequest, SipResponse } from '../sip/index.ts';
+import type { ClientTransactionUser, ServerTransaction, SipRequest, SipResponse } from '../sip/index.ts';
 import {
   ALLOW,
   bytesOf,
@@ -33,6 +34,8 @@ export interface SipFrontOptions {
   input(input: CallInput): void;
   /** Why a new call cannot be taken, or null. */
   refusal(): { readonly status: number; readonly reason: string } | null;
+  /** The trunk that an INVITE comes from. */
+  gateway(request: SipRequest, source: Address): InboundGateway | null;
   authenticate(request: SipRequest): Verification;
   challenge(request: SipRequest, stale: boolean): SipResponse;
   /** Answers a REGISTER when what it changed is durable. */
@@ -138,8 +141,14 @@ export class SipFront {
   }
 
   request(leg: string, branch: string, request: SipRequest, bytes: Uint8Array, destination: Address): void {
-    if (request.method === 'INVITE' && tagOf(headerValue(request, 'To') ?? '') === null) this.counters.callsOut += 1;
+    const first = request.method === 'INVITE' && tagOf(headerValue(request, 'To') ?? '') === null;
+    if (first && !hasCredentials(request)) this.counters.callsOut += 1;
     this.#layer.startClient(request, bytes, destination, this.#clientUser(leg, branch, request.method));
+  }
+
+  /** A request outside of any dialog that no call sends: REGISTER and OPTIONS to trunks. */
+  requestOutOfDialog(request: SipRequest, destination: Address, user: ClientTransactionUser): void {
+    this.#layer.startClient(request, serializeMessage(request), destination, user);
   }
 
   restoreClient(leg: string, branch: string, request: SipRequest, bytes: Uint8Array, destination: Address, provisional: number): void {
@@ -194,7 +203,8 @@ export class SipFront {
   #clientUser(leg: string, branch: string, method: string): { response(response: SipResponse, source: Address): void; timeout(): void } {
     return {
       response: (response, source) => {
-        if (method === 'INVITE' && response.status >= 300) this.counters.failedCallsOut += 1;
+        const challenge = response.status === 401 || response.status === 407;
+        if (method === 'INVITE' && response.status >= 300 && !challenge) this.counters.failedCallsOut += 1;
         this.#options.input({ kind: 'response', leg, branch, method, response, source });
       },
       timeout: () => this.#options.input({ kind: 'requestTimeout', leg, branch, method }),
@@ -275,7 +285,8 @@ export class SipFront {
       return;
     }
     let user: DirectoryMatch | null = null;
-    if (this.profile.authCalls) {
+    const gateway = this.#options.gateway(request, source);
+    if (this.profile.authCalls && gateway?.trusted !== true) {
       const verification = this.#options.authenticate(request);
       if (verification.kind === 'missing' || verification.kind === 'stale') {
         this.#send(transaction, this.#options.challenge(request, verification.kind === 'stale'));
@@ -290,7 +301,7 @@ export class SipFront {
     }
     this.#servers.set(transaction.key, transaction);
     this.#answered.set(transaction.key, transaction);
-    this.#options.input({ kind: 'invite', profile: this.profile.name, key: transaction.key, request, source, user });
+    this.#options.input({ kind: 'invite', profile: this.profile.name, key: transaction.key, request, source, user, gateway });
   }
 
   #receiveCancel(transaction: ServerTransaction): void {
@@ -336,4 +347,9 @@ export class SipFront {
   #send(transaction: ServerTransaction, response: SipResponse): void {
     transaction.respond(response.status, bytesOf(messageText(response)));
   }
+}
+
+/** An INVITE said again after a challenge is no further call. */
+function hasCredentials(request: SipRequest): boolean {
+  return headerValue(request, 'Authorization') !== null || headerValue(request, 'Proxy-Authorization') !== null;
 }

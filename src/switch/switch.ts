@@ -1,11 +1,14 @@
-import type { Address, Clock, Logger, Random, Timer } from '../base/index.ts';
+import { isIP } from 'node:net';
+import type { Address, Clock, HostResolver, Logger, Random, Timer } from '../base/index.ts';
 import { UndropError } from '../base/index.ts';
 import type { CallEvent, CallInput, DialContact, Effect, Leg, LegRecord, StepResult } from '../call/index.ts';
-import { CallEngine } from '../call/index.ts';
+import { CallEngine, partyOf } from '../call/index.ts';
 import { CheckpointWriter, recordToCdr, recordToMetadata } from '../checkpoint/index.ts';
 import type { Config, SipProfile } from '../config/index.ts';
+import { type Gateway, Gateways } from '../gateway/index.ts';
 import type { MediaEvent } from '../media/protocol.ts';
 import { Authenticator, Registrar, routeToContact } from '../registrar/index.ts';
+import type { SipResponse } from '../sip/index.ts';
 import type { Store, StoreOperation } from '../store/index.ts';
 import { Executor } from './executor.ts';
 import { MediaClient, type MediaLink } from './media-client.ts';
@@ -34,11 +37,24 @@ export interface SwitchOptions {
   readonly cdr: CdrSink;
   /** Key of the digest nonces; the same over restarts. */
   readonly secret: string;
+  /** Host names; without it only literal addresses are reached. */
+  readonly resolver?: HostResolver;
+  /** Registrations at trunks, as text that an earlier life gave to `keep`. */
+  readonly gatewayMemory?: { readonly kept: string | null; keep(text: string): void };
   send(profile: string, bytes: Uint8Array, destination: Address): void;
   onEvent(event: CallEvent): void;
   /** Failpoint before each effect, for the simulator. */
   readonly onEffect?: (effect: Effect | { readonly kind: 'save' }) => void;
 }
+
+const literalResolver: HostResolver = {
+  resolve: (host, port, done) =>
+    done(
+      isIP(host) === 0
+        ? { kind: 'failed', reason: `${host} is a name, and names are not looked up` }
+        : { kind: 'addresses', addresses: [{ ip: host, port: port ?? 5060 }] },
+    ),
+};
 
 export interface SwitchStatistics {
   peakSessions: number;
@@ -55,6 +71,7 @@ export class Switch {
   readonly media: MediaClient;
   readonly registrar: Registrar;
   readonly recovery: RecoverySupervisor;
+  readonly gateways: Gateways;
   readonly fronts = new Map<string, SipFront>();
   readonly statistics: SwitchStatistics = { peakSessions: 0, second: 0, sessionsThisSecond: 0, sessionsPerSecondPeak: 0 };
   readonly paused = { inbound: false, outbound: false };
@@ -79,6 +96,20 @@ export class Switch {
     const findUser = (domain: string, user: string) => this.#findUser(domain, user);
     this.#authenticator = new Authenticator({ clock, random, findUser, secret: options.secret });
     this.registrar = new Registrar({ clock, random, authenticator: this.#authenticator, findUser, hostname: options.config.switchname });
+    const resolver = options.resolver ?? literalResolver;
+    this.gateways = new Gateways({
+      clock,
+      random,
+      resolver,
+      logger,
+      party: partyOf,
+      send: (profile, request, destination, user) => {
+        if (!this.#stopped) this.fronts.get(profile)?.requestOutOfDialog(request, destination, user);
+      },
+      changed: (gateway, response) => this.#gatewayChanged(gateway, response),
+      kept: options.gatewayMemory?.kept ?? null,
+      keep: (text) => options.gatewayMemory?.keep(text),
+    });
     this.engine = new CallEngine({
       config: () => this.#config,
       clock,
@@ -86,8 +117,10 @@ export class Switch {
       logger,
       coreUuid: options.coreUuid,
       contactsFor: (user, domain) => this.contactsFor(user, domain),
+      gateway: (name) => this.gateways.find(name),
       onEvent: (event) => {
         if (event.name === 'CHANNEL_CREATE') this.#countSession();
+        this.#countGatewayCall(event);
         options.onEvent(event);
       },
       onRecoveryOutcome: (leg, outcome, reason) => this.recovery.outcome(leg.uuid, outcome, reason),
@@ -110,6 +143,7 @@ export class Switch {
     this.#executor = new Executor({
       clock,
       media: this.media,
+      resolver,
       front: (profile) => this.fronts.get(profile) ?? null,
       saveOf: (leg) => this.#saveOf(leg),
       save: (operations, whenDurable) => this.writer.save(operations, whenDurable),
@@ -137,6 +171,7 @@ export class Switch {
       saveRun: (row) => this.writer.save([{ kind: 'saveRun', row }], () => undefined),
     });
     for (const profile of options.config.profiles.values()) this.#addFront(profile);
+    this.gateways.add(options.config);
   }
 
   get config(): Config {
@@ -250,6 +285,7 @@ export class Switch {
     for (const { timer } of this.#lingering.values()) timer.cancel();
     this.#lingering.clear();
     for (const front of this.fronts.values()) front.close();
+    this.gateways.close();
     this.recovery.stop();
   }
 
@@ -267,6 +303,7 @@ export class Switch {
       findByInvite: (callId, key) => this.engine.findByInvite(callId, key),
       input: (input) => this.input(input),
       refusal: () => this.#refusal(),
+      gateway: (request, source) => this.gateways.recognize(request, source, profile.name),
       authenticate: (request) => this.#authenticator.verify(request, profile),
       challenge: (request, stale) => this.#authenticator.challenge(request, profile, 407, stale),
       register: (request, source, reply) => {
@@ -299,6 +336,29 @@ export class Switch {
     }
     statistics.sessionsThisSecond += 1;
     statistics.sessionsPerSecondPeak = Math.max(statistics.sessionsPerSecondPeak, statistics.sessionsThisSecond);
+  }
+
+  #countGatewayCall({ name, leg }: CallEvent): void {
+    const through = leg?.record.variables['sip_gateway_name'];
+    if (leg === null || through === undefined) return;
+    const calls = this.gateways.find(`${leg.record.profileName}::${through}`)?.calls;
+    if (calls === undefined) return;
+    const outbound = leg.record.direction === 'outbound';
+    const failed = leg.record.times.answered === 0;
+    if (name === 'CHANNEL_CREATE') calls[outbound ? 'outbound' : 'inbound'] += 1;
+    else if (name === 'CHANNEL_HANGUP' && failed) calls[outbound ? 'failedOutbound' : 'failedInbound'] += 1;
+  }
+
+  /** FreeSWITCH's event (sofia_reg.c, sofia_reg_fire_custom_gateway_state_event). */
+  #gatewayChanged(gateway: Gateway, response: SipResponse | null): void {
+    const headers: [string, string][] = [
+      ['Gateway', gateway.name],
+      ['State', gateway.state],
+      ['Ping-Status', gateway.up ? 'UP' : 'DOWN'],
+    ];
+    if (response !== null) headers.push(['Phrase', response.reason], ['Status', String(response.status)]);
+    this.#options.onEvent({ name: 'CUSTOM', subclass: 'sofia::gateway_state', leg: null, headers });
+    this.#options.logger.log('info', `gateway ${gateway.profile}::${gateway.name} is ${gateway.state}, ${gateway.up ? 'up' : 'down'}`);
   }
 
   #findUser(domain: string, user: string) {

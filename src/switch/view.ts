@@ -4,6 +4,7 @@ import type { Config } from '../config/index.ts';
 import type {
   ChannelView,
   ConferenceView,
+  GatewayView,
   ProfileView,
   RecoveryRunView,
   RegistrationView,
@@ -11,6 +12,7 @@ import type {
   SwitchView,
 } from '../console/index.ts';
 import { parseDialString } from '../dialplan/index.ts';
+import { addressOfRecord, registrarUri } from '../gateway/index.ts';
 import { channelView } from './channel-view.ts';
 import type { Switch } from './switch.ts';
 
@@ -148,6 +150,51 @@ export class CoreView implements SwitchView {
     }));
   }
 
+  gateways(): readonly GatewayView[] {
+    return this.#core.gateways.all.map((gateway) => ({
+      name: gateway.name,
+      profileName: gateway.profile,
+      realm: gateway.settings.realm,
+      username: gateway.settings.username,
+      hasPassword: gateway.settings.password !== '',
+      from: `<${addressOfRecord(gateway.settings)}>`,
+      contact: `<${gateway.contact}>`,
+      extension: gateway.settings.extension,
+      to: addressOfRecord(gateway.settings),
+      proxy: registrarUri(gateway.settings),
+      context: gateway.settings.context,
+      expires: gateway.settings.expireSeconds,
+      frequency: gateway.registration.expires,
+      nextPingEpochSeconds: Math.floor(gateway.ping.nextAt / 1_000_000),
+      pingFrequency: gateway.settings.pingSeconds,
+      pingTime: gateway.ping.roundTrip,
+      pingMinimum: gateway.settings.pingMinimum,
+      pingCount: gateway.ping.count,
+      pingMaximum: gateway.settings.pingMaximum,
+      state: gateway.state,
+      up: gateway.up,
+      uptime: gateway.uptimeSeconds,
+      retry: gateway.registration.retrySeconds,
+      callsIn: gateway.calls.inbound,
+      failedCallsIn: gateway.calls.failedInbound,
+      callsOut: gateway.calls.outbound,
+      failedCallsOut: gateway.calls.failedOutbound,
+    }));
+  }
+
+  gatewayCommand(command: 'register' | 'unregister' | 'kill', name: string): boolean {
+    const gateway = this.#core.gateways.find(name);
+    if (gateway === null) return false;
+    if (command === 'register') gateway.registration.register();
+    else if (command === 'unregister') gateway.registration.unregister();
+    else this.#core.gateways.kill(gateway);
+    return true;
+  }
+
+  rescanGateways(profileName: string): number {
+    return this.#core.gateways.add(this.#core.config, profileName);
+  }
+
   status(): ReturnType<SwitchView['status']> {
     const { statistics, engine, writer, recovery, config } = this.#core;
     const up = [...engine.legs.values()].filter((leg) => leg.up);
@@ -240,6 +287,7 @@ export class CoreView implements SwitchView {
         profile: target.profile,
         target: target.uri,
         destination: target.destination,
+        gateway: target.gateway,
         destinationNumber: target.number,
         originator: null,
         variables,

@@ -141,12 +141,25 @@ test('two profiles on one address and port are an error', () => {
   assert.match(error.message, /"other" uses 127\.0\.0\.7 port 5060, as does "internal-video"/);
 });
 
-test('gateways are kept with one warning for all of them', () => {
+test('a gateway over anything but UDP is left out, an unknown parameter is warned of', () => {
+  const gateways = ['tcp', 'udp'].map(
+    (transport) =>
+      `<gateway name="${transport}"><param name="register" value="false"/><param name="register-transport" value="${transport}"/><param name="made-up" value="1"/></gateway>`,
+  );
+  const external = `<profile name="external"><gateways>${gateways.join('')}</gateways><settings><param name="sip-port" value="5080"/></settings></profile>`;
+  const config = load({}, { 'sip_profiles/external.xml': external });
+  assert.deepEqual([...(config.profiles.get('external')?.gateways?.keys() ?? [])], ['udp']);
+  assert.match(config.warnings.map(({ message }) => message).join('\n'), /"made-up" is unknown[\s\S]*gateway "tcp" is left out: only UDP/);
+});
+
+test('gateways are read; one that cannot register is left out with a warning', () => {
   const gateway =
-    '<profile name="external"><gateways>\n<gateway name="a"><param name="proxy" value="x"/></gateway><gateway name="b"/></gateways><settings><param name="sip-port" value="5080"/></settings></profile>';
+    '<profile name="external"><gateways>\n<gateway name="a"><param name="Proxy" value="x"/><param name="username" value="u"/><param name="password" value="p"/></gateway><gateway name="b"/><gateway name="c"><param name="register" value="false"/></gateway></gateways><settings><param name="sip-port" value="5080"/></settings></profile>';
   const config = load({}, { 'sip_profiles/external.xml': gateway });
   assert.equal(config.profiles.get('external')?.gateways?.get('a')?.parameters.get('proxy'), 'x');
+  assert.deepEqual([...(config.profiles.get('external')?.gateways?.keys() ?? [])], ['a', 'c']);
   assert.equal(config.warnings.length, 1);
+  assert.match(config.warnings[0]?.message ?? '', /gateway "b".*username/);
 });
 
 test('codec preferences understand FreeSWITCH spellings', () => {

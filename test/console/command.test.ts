@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createCommandRegistry } from '../../src/console/index.ts';
+import { createCommandRegistry, type GatewayView } from '../../src/console/index.ts';
 import { CALLEE, CALLER, CONFERENCE_LEG, FakeSwitch, fixedClock, fixture, random } from './fake-switch.ts';
 
 function setup() {
@@ -46,6 +46,92 @@ for (const [command, file] of [
     assert.equal(await setup().run(command), fixture(file));
   });
 }
+
+const trunk: GatewayView = {
+  name: 'trunk',
+  profileName: 'internal',
+  realm: 'carrier.example',
+  username: 'alice',
+  hasPassword: true,
+  from: '<sip:alice@carrier.example>',
+  contact: '<sip:gw+trunk@127.0.0.1:5060;transport=udp;gw=trunk>',
+  extension: '4711',
+  to: 'sip:alice@carrier.example',
+  proxy: 'sip:carrier.example',
+  context: 'public',
+  expires: 3600,
+  frequency: 1800,
+  nextPingEpochSeconds: 0,
+  pingFrequency: 0,
+  pingTime: 0,
+  pingMinimum: 1,
+  pingCount: 1,
+  pingMaximum: 1,
+  state: 'REGED',
+  up: true,
+  uptime: 5,
+  retry: null,
+  callsIn: 4,
+  failedCallsIn: 1,
+  callsOut: 9,
+  failedCallsOut: 2,
+};
+
+test('gateways are listed in the columns of FreeSWITCH', async () => {
+  const { view, run } = setup();
+  view.trunks = [trunk, { ...trunk, name: 'other', state: 'FAIL_WAIT', up: false, retry: 12 }];
+  const rule = '='.repeat(97);
+  assert.equal(
+    await run('sofia status gateway'),
+    [
+      '    Profile::Gateway-Name\t                        Data    \tState\tPing Time\tIB Calls(F/T)\tOB Calls(F/T)',
+      rule,
+      '          internal::trunk\t       sip:alice@carrier.example\tREGED\t  0.00\t1/4\t2/9',
+      '          internal::other\t       sip:alice@carrier.example\tFAIL_WAIT\t  0.00\t1/4\t2/9 (retry: 12s)',
+      rule,
+      '2 gateways: Inbound(Failed/Total): 2/8,Outbound(Failed/Total):4/18',
+      '',
+    ].join('\n'),
+  );
+  assert.match(
+    await run('sofia status'),
+    /\n {10}internal::trunk\tgateway\t {17}sip:alice@carrier\.example\tREGED\n {10}internal::other\tgateway\t.*\tFAIL_WAIT \(retry: 12s\)\n/,
+  );
+});
+
+test('one gateway is shown by its name or with its profile, without its password', async () => {
+  const { view, run } = setup();
+  view.trunks = [trunk];
+  const detail = await run('sofia status gateway trunk');
+  assert.equal(await run('sofia status gateway internal::trunk'), detail);
+  assert.match(detail, /^Password\tyes$/m);
+  assert.match(detail, /^Freq {4}\t1800$/m);
+  assert.match(detail, /^PingState\t1\/1\/1$/m);
+  assert.match(detail, /^Status {2}\tUP$/m);
+  assert.equal(await run('sofia status gateway nosuch'), 'Invalid Gateway!\n');
+  assert.match(
+    await run('sofia xmlstatus gateway'),
+    /<gateways>\n {2}<gateway>\n {4}<name>trunk<\/name>[\s\S]*<contact>&lt;sip:gw\+trunk@/,
+  );
+});
+
+test('register, unregister and killgw reach the gateways of that profile only', async () => {
+  const { view, run } = setup();
+  view.trunks = [trunk, { ...trunk, name: 'other' }, { ...trunk, name: 'foreign', profileName: 'external' }];
+  assert.equal(await run('sofia profile internal register trunk'), '+OK\n');
+  assert.equal(await run('sofia profile internal unregister all'), '+OK\n');
+  assert.equal(await run('sofia profile internal killgw other'), '+OK\n');
+  assert.equal(await run('sofia profile internal register foreign'), 'Invalid gateway!\n');
+  assert.equal(await run('sofia profile internal register'), 'No gateway name provided!\n');
+  assert.equal(await run('sofia profile internal rescan'), '+OK scan complete\n');
+  assert.deepEqual(view.calls, [
+    ['gateway', 'register', 'internal::trunk'],
+    ['gateway', 'unregister', 'internal::trunk'],
+    ['gateway', 'unregister', 'internal::other'],
+    ['gateway', 'kill', 'internal::other'],
+    ['rescan', 'internal'],
+  ]);
+});
 
 test('status prints the eight lines of FreeSWITCH, and names undrop', async () => {
   const { view, run } = setup();

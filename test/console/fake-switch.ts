@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Clock, Random } from '../../src/base/index.ts';
-import type { ChannelView, ConferenceView, ProfileView, RecoveryRunView, SwitchEvent, SwitchView } from '../../src/console/index.ts';
+import type {
+  ChannelView,
+  ConferenceView,
+  GatewayView,
+  ProfileView,
+  RecoveryRunView,
+  SwitchEvent,
+  SwitchView,
+} from '../../src/console/index.ts';
 
 process.env.TZ = 'UTC';
 
@@ -204,6 +212,16 @@ export class FakeSwitch implements SwitchView {
   conferences = () => this.rooms;
   profiles = () => [profile];
   registrations = () => [];
+  trunks: GatewayView[] = [];
+  gateways = () => this.trunks;
+  gatewayCommand(command: string, gateway: string): boolean {
+    this.calls.push(['gateway', command, gateway]);
+    return this.trunks.some(({ profileName, name }) => `${profileName}::${name}` === gateway);
+  }
+  rescanGateways(profileName: string): number {
+    this.calls.push(['rescan', profileName]);
+    return 1;
+  }
   status = () => ({
     sessionsSinceStart: 10,
     sessions: 3,

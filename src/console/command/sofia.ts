@@ -2,8 +2,7 @@ import { xmlEscape } from '../esl/render.ts';
 import type { ProfileView } from '../switch-view.ts';
 import { localTime } from '../time-text.ts';
 import { type Command, type CommandContext, notSupportedYet, splitWords } from './command.ts';
-
-const RULE = `${'='.repeat(97)}\n`;
+import { gatewayAction, gatewayDetail, gatewayList, gatewayXml, gatewayXmlList, RULE, retryNote } from './sofia-gateway.ts';
 
 const USAGE = `USAGE:
 --------------------------------------------------------------------------------
@@ -53,6 +52,10 @@ function statusOfAll(context: CommandContext): string {
   let text = statusLine('Name', '   Type', 'Data', 'State') + RULE;
   for (const profile of profiles) {
     text += statusLine(profile.name, 'profile', profileUrl(profile), `RUNNING (${profile.runningCalls})`);
+    for (const gateway of context.view.gateways()) {
+      if (gateway.profileName !== profile.name) continue;
+      text += statusLine(`${profile.name}::${gateway.name}`, 'gateway', gateway.to, `${gateway.state}${retryNote(gateway)}`);
+    }
     for (const alias of profile.aliases) text += statusLine(alias, '  alias', profile.name, 'ALIASED');
     aliases += profile.aliases.length;
   }
@@ -127,14 +130,10 @@ function registrationsOf(profile: ProfileView, wanted: string, context: CommandC
   return `\nRegistrations:\n${RULE}${blocks.join('')}Total items returned: ${found.length}\n${RULE}`;
 }
 
-function gatewayList(): string {
-  return `    Profile::Gateway-Name\t                        Data    \tState\tPing Time\tIB Calls(F/T)\tOB Calls(F/T)\n${RULE}${RULE}0 gateways: Inbound(Failed/Total): 0/0,Outbound(Failed/Total):0/0\n`;
-}
-
 function status(words: readonly string[], context: CommandContext): string {
   const [kind = '', name = '', detail = '', wanted = ''] = words;
   if (kind === '') return statusOfAll(context);
-  if (kind === 'gateway') return name === '' ? gatewayList() : 'Invalid Gateway!\n';
+  if (kind === 'gateway') return name === '' ? gatewayList(context) : gatewayDetail(name, context);
   if (kind !== 'profile') return USAGE;
   const profile = findProfile(name, context);
   if (profile === undefined) return 'Invalid Profile!\n';
@@ -162,7 +161,7 @@ function xmlStatus(words: readonly string[], context: CommandContext): string {
     });
     return `${head}<profiles>\n${profiles.join('')}</profiles>\n`;
   }
-  if (kind === 'gateway') return name === '' ? `${head}<gateways>\n</gateways>\n` : 'Invalid Gateway!\n';
+  if (kind === 'gateway') return name === '' ? gatewayXmlList(context) : gatewayXml(name, context);
   const profile = kind === 'profile' ? findProfile(name, context) : undefined;
   if (profile === undefined) return kind === 'profile' ? 'Invalid Profile!\n' : USAGE;
   const fields = profileFields(profile).map(([label, value]) => {
@@ -195,7 +194,7 @@ async function profileCommand(words: readonly string[], context: CommandContext)
     const count = await context.view.recover({ profileName: profile.name, trigger: `sofia profile ${profile.name} recover` });
     return count > 0 ? `Recovered ${count} session(s)\n` : 'No sessions to recover.\n';
   }
-  return notSupportedYet(`sofia profile ${profile.name} ${action}`);
+  return gatewayAction(profile.name, action, rest[0], context) ?? notSupportedYet(`sofia profile ${profile.name} ${action}`);
 }
 
 export const sofiaCommands: readonly Command[] = [
@@ -247,12 +246,15 @@ export const sofiaCommands: readonly Command[] = [
         return words.length === 1
           ? names()
           : words.length === 2
-            ? ['recover', 'siptrace']
+            ? ['recover', 'siptrace', 'register', 'unregister', 'killgw', 'rescan']
             : words[2] === 'recover'
               ? ['flush']
-              : ['on', 'off'];
+              : words[2] === 'siptrace'
+                ? ['on', 'off']
+                : context.view.gateways().map((gateway) => gateway.name);
       if (first !== 'status' && first !== 'xmlstatus') return [];
       if (words.length === 1) return ['profile', 'gateway'];
+      if (second === 'gateway' && words.length === 2) return context.view.gateways().map((gateway) => gateway.name);
       if (second !== 'profile') return [];
       return words.length === 2 ? names() : ['reg'];
     },

@@ -141,6 +141,13 @@ export function dialogDestination(dialog: DialogRecord): Address {
   return dialog.natAddress ?? literalAddress(dialog.remoteTarget) ?? dialog.peerAddress;
 }
 
+/** Host and port that a new dialog's first request has to be sent to: the first route, else the target. */
+export function dialogNextHop(dialog: DialogRecord): { readonly host: string; readonly port: number | null } | null {
+  const first = dialog.routeSet[0];
+  const uri = parseUri(first === undefined ? dialog.remoteTarget : routeUri(first));
+  return uri === null ? null : { host: uri.parameters.get('maddr') ?? uri.host, port: uri.port };
+}
+
 export interface RequestParts {
   readonly method: string;
   readonly branch: string;

@@ -3,8 +3,10 @@ export {
   type DialogRecord,
   dialogDestination,
   dialogFromInvite,
+  dialogNextHop,
   dialogRequest,
   type LocalParty,
   refreshTarget,
   updateFromResponse,
+  viaValue,
 } from './dialog.ts';

@@ -1,3 +1,4 @@
+export { answerChallenge, type ChallengeAnswer, type DigestAccount } from './answer-challenge.ts';
 export { bytesOf, fromWireText, textOf, toWireText } from './bytes.ts';
 export { createAcknowledge, createCancel, createResponse } from './derive.ts';
 export {

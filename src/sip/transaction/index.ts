@@ -1,3 +1,3 @@
 export { TransactionLayer } from './layer.ts';
 export { RepeatUntilAcknowledged } from './repeat-until-acknowledged.ts';
-export type { ServerTransaction } from './transaction.ts';
+export type { ClientTransactionUser, ServerTransaction } from './transaction.ts';
