@@ -5,7 +5,6 @@
 
 export const RTP_VERSION = 2;
 export const RTP_HEADER_LENGTH = 12;
-export const MAXIMUM_SEQUENCE = 0xffff;
 
 /** Whether `bytes` starts like RTP (version 2, room for a header) and not like RTCP (RFC 5761 §4: types 192–223). */
 export function isRtp(bytes: Uint8Array): boolean {
@@ -120,4 +119,3 @@ export function sequenceDifference(sequence: number, reference: number): number 
 export function timestampDifference(timestamp: number, reference: number): number {
   return (timestamp - reference) | 0;
 }
-
