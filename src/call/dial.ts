@@ -1,15 +1,24 @@
 import { isIP } from 'node:net';
-import type { Address } from '../base/index.ts';
+import { type Address, UndropError } from '../base/index.ts';
 import type { SipProfile } from '../config/index.ts';
-import type { DialEndpoint } from '../dialplan/index.ts';
+import { type DialEndpoint, parseDialString } from '../dialplan/index.ts';
 import type { CallContext } from './context.ts';
+import { expandText } from './dialplan-function.ts';
+
+export interface DialTarget {
+  readonly profile: SipProfile;
+  readonly uri: string;
+  readonly destination: Address;
+  /** What the user's `dial-string` sets on the leg. */
+  readonly variables?: ReadonlyMap<string, string>;
+}
 
 /** Where a dial string's leg leads: one or several contacts, or a cause why it leads nowhere. */
 export type DialTargets =
   | {
       readonly kind: 'targets';
       readonly number: string;
-      readonly targets: readonly { readonly profile: SipProfile; readonly uri: string; readonly destination: Address }[];
+      readonly targets: readonly DialTarget[];
     }
   | { readonly kind: 'failed'; readonly cause: string; readonly reason: string };
 
@@ -35,10 +44,10 @@ export function resolveEndpoint(context: CallContext, endpoint: DialEndpoint, de
       const destination = { ip: host, port: endpoint.port ?? 5060 };
       const shown = host.includes(':') ? `[${host}]` : host;
       const port = endpoint.port === null ? '' : `:${endpoint.port}`;
-      const parameters = endpoint.parameters === '' ? '' : `;${endpoint.parameters}`;
+      const { parameters, path } = readParameters(endpoint.parameters);
       const user = endpoint.user === '' ? '' : `${endpoint.user}@`;
       const uri = `${endpoint.scheme}:${user}${shown}${port}${parameters}`;
-      return { kind: 'targets', number: endpoint.user, targets: [{ profile, uri, destination }] };
+      return { kind: 'targets', number: endpoint.user, targets: [{ profile, uri, destination: path ?? destination }] };
     }
     case 'registered':
       return registered(
@@ -50,16 +59,88 @@ export function resolveEndpoint(context: CallContext, endpoint: DialEndpoint, de
       );
     case 'user': {
       const domain = endpoint.domain ?? defaultDomain;
+      const user = context.config().directory.get(domain)?.users.get(endpoint.user);
+      const dialString = user?.parameters.get('dial-string') ?? '';
+      if (dialString !== '') return byDialString(context, endpoint.user, domain, dialString, defaultDomain);
       return registered(context, endpoint.user, domain, 'USER_NOT_REGISTERED', `${endpoint.user}@${domain} is not registered`);
     }
     case 'error':
       return failed(endpoint.cause, 'the dial string says so');
-    case 'gateway':
-    case 'group':
+    case 'group': {
+      // The others reach a group as its members (bridge.ts); here it is one answer for one leg.
+      const members =
+        context
+          .config()
+          .directory.get(endpoint.domain ?? defaultDomain)
+          ?.groups?.get(endpoint.group) ?? [];
+      const found = members.map((user) => resolveEndpoint(context, { kind: 'user', user, domain: endpoint.domain }, defaultDomain));
+      const targets = found.flatMap((each) => (each.kind === 'targets' ? each.targets : []));
+      if (targets.length === 0) return failed('USER_NOT_REGISTERED', `nobody of the group ${endpoint.group} is registered`);
+      return { kind: 'targets', number: endpoint.group, targets };
+    }
     case 'loopback':
+      return failed('SERVICE_NOT_IMPLEMENTED', 'loopback/ is not possible here: only bridge can use it, and only as its one leg');
+    case 'gateway':
       return failed('SERVICE_NOT_IMPLEMENTED', `${endpoint.kind}/ is not supported yet`);
     default:
       return failed('DESTINATION_OUT_OF_ORDER', 'unknown endpoint');
+  }
+}
+
+/** The user's own `dial-string` of the directory (mod_dptools, user endpoint): all its legs at once. */
+function byDialString(context: CallContext, user: string, domain: string, dialString: string, defaultDomain: string): DialTargets {
+  const text = expandText(
+    context,
+    null,
+    dialString,
+    new Map([
+      ['dialed_user', user],
+      ['dialed_domain', domain],
+    ]),
+  );
+  let plan: ReturnType<typeof parseDialString>;
+  try {
+    plan = parseDialString(text);
+  } catch (error) {
+    if (!(error instanceof UndropError)) throw error;
+    return failed('DESTINATION_OUT_OF_ORDER', `the dial-string of ${user}@${domain}: ${error.describe()}`);
+  }
+  const targets: DialTarget[] = [];
+  let failure = failed('USER_NOT_REGISTERED', `${user}@${domain} is not registered`);
+  for (const leg of plan.attempts.flat()) {
+    // A dial-string that names users again could go round in a circle.
+    const found =
+      leg.endpoint.kind === 'user'
+        ? registered(
+            context,
+            leg.endpoint.user,
+            leg.endpoint.domain ?? domain,
+            'USER_NOT_REGISTERED',
+            `${leg.endpoint.user} is not registered`,
+          )
+        : resolveEndpoint(context, leg.endpoint, defaultDomain);
+    const variables = new Map([...plan.globalVariables, ...leg.variables]);
+    if (found.kind === 'targets') targets.push(...found.targets.map((target) => ({ ...target, variables })));
+    else if (found.cause !== 'USER_NOT_REGISTERED') failure = found;
+  }
+  return targets.length === 0 ? failure : { kind: 'targets', number: user, targets };
+}
+
+/** URI parameters for the Request-URI, and where `fs_path` (a contact behind NAT) says that packets go. */
+function readParameters(text: string): { readonly parameters: string; readonly path: Address | null } {
+  const all = text.split(';').filter((parameter) => parameter !== '');
+  const written = all.find((parameter) => parameter.startsWith('fs_path='))?.slice('fs_path='.length) ?? '';
+  const match = /^sips?:(?:\[([0-9a-f:.]+)\]|([0-9.]+))(?::(\d{1,5}))?/i.exec(decodeText(written).replace(/^<|>$/g, ''));
+  const ip = match?.[1] ?? match?.[2] ?? '';
+  const kept = all.filter((parameter) => !/^fs_(path|nat)=/.test(parameter)).map((parameter) => `;${parameter}`);
+  return { parameters: kept.join(''), path: isIP(ip) === 0 ? null : { ip, port: Number(match?.[3] ?? 5060) } };
+}
+
+function decodeText(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
   }
 }
 

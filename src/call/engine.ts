@@ -2,7 +2,7 @@ import type { Clock, Logger, Random } from '../base/index.ts';
 import { assert, unreachable } from '../base/index.ts';
 import type { Config, SipProfile } from '../config/index.ts';
 import type { LocalParty } from '../sip/index.ts';
-import { advance, applicationDone, route, runningApplication } from './application.ts';
+import { advance, applicationDone, applicationPlayed, applicationTimer, route } from './application.ts';
 import { attemptTimeout, calleeAnswered, calleeFailed, calleeProgress, unbridge } from './bridge.ts';
 import { leaveConference } from './conference.ts';
 import type { CallContext, DialContact, OutboundRequest, Room } from './context.ts';
@@ -12,13 +12,15 @@ import { receiveAcknowledge, receiveDtmf, receiveRequest } from './in-dialog.ts'
 import { answer, receiveInvite } from './inbound.ts';
 import type { CallInput } from './input.ts';
 import type { Leg } from './leg.ts';
-import { openMedia, setMode } from './media-control.ts';
+import { openMedia } from './media-control.ts';
 import { moveToOtherPort } from './move-port.ts';
 import { createOutboundLeg, sendInvite } from './outbound.ts';
 import { PortRange } from './port-range.ts';
 import type { LegRecord } from './record.ts';
 import { receiveResponse, requestTimeout } from './response.ts';
 import { restoreMedia, restoreSignalling, resume } from './restore.ts';
+import { dueHangup, scheduleHangup } from './scheduled-hangup.ts';
+import { SharedData } from './shared-data.ts';
 import { verificationFailed, verify } from './verify.ts';
 
 /** Ports tried for one leg before it is refused. */
@@ -271,22 +273,19 @@ export class CallEngine {
 
   #played(leg: Leg, playId: string): void {
     const endpoint = leg.record.media?.endpoint;
-    if (runningApplication(leg)?.application !== 'playback' || endpoint == null) return;
-    if (endpoint.mode.kind !== 'play' || endpoint.mode.playId !== playId) return;
-    setMode(this.#context, leg, { kind: 'idle' });
-    applicationDone(this.#context, leg);
+    if (endpoint?.mode.kind === 'play' && endpoint.mode.playId === playId) applicationPlayed(this.#context, leg);
   }
 
   #timer(leg: Leg, name: 'application' | 'originate' | 'hangup' | 'verify'): void {
     switch (name) {
       case 'application':
-        applicationDone(this.#context, leg);
+        applicationTimer(this.#context, leg);
         return;
       case 'originate':
         attemptTimeout(this.#context, leg);
         return;
       case 'hangup':
-        hangup(this.#context, leg, 'ALLOTTED_TIMEOUT');
+        dueHangup(this.#context, leg);
         return;
       case 'verify':
         if (leg.verifyTries !== null && leg.verifyTries > 0) verify(this.#context, leg, 'auto');
@@ -304,6 +303,7 @@ export class CallEngine {
       rooms: this.rooms,
       coreUuid: options.coreUuid,
       logger: options.logger,
+      shared: new SharedData(),
       config: options.config,
       profile: (name) => options.config().profiles.get(name) ?? null,
       party: partyOf,
@@ -325,6 +325,8 @@ export class CallEngine {
       removeLeg: (leg) => this.#removeLeg(leg),
       advance: (leg) => advance(context, leg),
       applicationDone: (leg) => applicationDone(context, leg),
+      transfer: (leg, extension, dialplanContext) => route(context, leg, extension, dialplanContext),
+      schedule: (leg, when) => scheduleHangup(context, leg, when),
       hangup: (leg, cause, hangupOptions) => hangup(context, leg, cause, hangupOptions),
       answer: (leg) => answer(context, leg),
       createOutboundLeg: (request) => createOutboundLeg(context, request),

@@ -58,6 +58,7 @@ function readArguments(words: readonly string[]): { load: LoadOptions; expanded:
     hostname: systemHostname(),
     localIpv4: localAddress('IPv4') ?? '127.0.0.1',
     localIpv6: localAddress('IPv6') ?? '::1',
+    localAddresses: Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)),
     environment: process.env,
   };
   return { load, expanded };

@@ -35,6 +35,8 @@ export interface SipFrontOptions {
   refusal(): { readonly status: number; readonly reason: string } | null;
   authenticate(request: SipRequest): Verification;
   challenge(request: SipRequest, stale: boolean): SipResponse;
+  /** What `apply-inbound-acl` says of an address: null without one; allowed, perhaps as a directory user; or not. */
+  access(ip: string): { readonly allowed: boolean; readonly user: DirectoryMatch | null } | null;
   register(request: SipRequest, source: Address): RegisterResult['response'];
   /** False until recovery has read everything: an unknown dialog may still come back, so nothing is said about it. */
   recoveryComplete(): boolean;
@@ -261,7 +263,15 @@ export class SipFront {
       return;
     }
     let user: DirectoryMatch | null = null;
-    if (this.profile.authCalls) {
+    const access = this.#options.access(source.ip);
+    if (access?.allowed === false && !this.profile.authCalls) {
+      this.counters.failedCallsIn += 1;
+      this.#options.logger.log('warning', `a call from ${source.ip} is refused by apply-inbound-acl of profile ${this.profile.name}`);
+      this.#answer(transaction, 403);
+      return;
+    }
+    if (access?.allowed === true) user = access.user;
+    else if (this.profile.authCalls) {
       const verification = this.#options.authenticate(request);
       if (verification.kind === 'missing' || verification.kind === 'stale') {
         this.#send(transaction, this.#options.challenge(request, verification.kind === 'stale'));

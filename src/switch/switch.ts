@@ -3,14 +3,14 @@ import { UndropError } from '../base/index.ts';
 import type { CallEvent, CallInput, DialContact, Effect, Leg, LegRecord, StepResult } from '../call/index.ts';
 import { CallEngine } from '../call/index.ts';
 import { CheckpointWriter, recordToCdr, recordToMetadata } from '../checkpoint/index.ts';
-import type { Config, SipProfile } from '../config/index.ts';
+import { type Config, checkAccess, type SipProfile } from '../config/index.ts';
 import type { MediaEvent } from '../media/protocol.ts';
 import { Authenticator, Registrar, routeToContact } from '../registrar/index.ts';
 import type { Store, StoreOperation } from '../store/index.ts';
 import { Executor } from './executor.ts';
 import { MediaClient, type MediaLink } from './media-client.ts';
 import { RecoverySupervisor } from './recovery-supervisor.ts';
-import { SipFront } from './sip-front.ts';
+import { SipFront, type SipFrontOptions } from './sip-front.ts';
 
 export interface CdrSink {
   /** Resolves when the file is in place. */
@@ -245,6 +245,7 @@ export class Switch {
       refusal: () => this.#refusal(),
       authenticate: (request) => this.#authenticator.verify(request, profile),
       challenge: (request, stale) => this.#authenticator.challenge(request, profile, 407, stale),
+      access: (ip) => this.#access(profile, ip),
       register: (request, source) => {
         const { response, changes } = this.registrar.handleRegister(request, source, profile);
         if (changes.length > 0) this.writer.save(changes, () => undefined);
@@ -254,6 +255,21 @@ export class Switch {
       trace: null,
     });
     this.fronts.set(profile.name, front);
+  }
+
+  #access(profile: SipProfile, ip: string): ReturnType<SipFrontOptions['access']> {
+    const names = this.#config.profiles.get(profile.name)?.inboundAccessLists ?? [];
+    if (names.length === 0) return null;
+    for (const name of names) {
+      const list = this.#config.accessLists?.get(name) ?? {
+        name,
+        allowByDefault: false,
+        entries: [{ network: name, allow: true, user: null }],
+      };
+      const { allowed, user } = checkAccess(list, ip);
+      if (allowed) return { allowed, user: user === null ? null : this.#findUser(user.domain, user.id) };
+    }
+    return { allowed: false, user: null };
   }
 
   #refusal(): { readonly status: number; readonly reason: string } | null {

@@ -37,7 +37,8 @@ export class Bench {
     for (const [name, value] of Object.entries(options.switchParameters ?? {})) {
       bench.edit('autoload_configs/switch.conf.xml', '</settings>', `  <param name="${name}" value="${value}"/>\n  </settings>`);
     }
-    for (const data of options.preprocess ?? []) bench.edit('vars.xml', '</include>', `  <X-PRE-PROCESS cmd="set" data="${data}"/>\n</include>`);
+    for (const data of options.preprocess ?? [])
+      bench.edit('vars.xml', '</include>', `  <X-PRE-PROCESS cmd="set" data="${data}"/>\n</include>`);
     if (options.users !== undefined) {
       const users = Object.entries(options.users).map(
         ([id, password]) => `<user id="${id}"><params><param name="password" value="${password}"/></params></user>`,
@@ -57,10 +58,15 @@ export class Bench {
     const path = join(this.undrop.confDirectory, file);
     const text = readFileSync(path, 'utf8');
     if (!text.includes(from)) throw new Error(`${file} holds no ${from}`);
-    writeFileSync(path, text.replace(from, () => to));
+    writeFileSync(
+      path,
+      text.replace(from, () => to),
+    );
   }
 
-  async phone(options: { readonly user?: string; readonly port?: number; readonly audioPort?: number; readonly sound?: boolean } = {}): Promise<Phone> {
+  async phone(
+    options: { readonly user?: string; readonly port?: number; readonly audioPort?: number; readonly sound?: boolean } = {},
+  ): Promise<Phone> {
     const phone = await Phone.open({ switchPort: this.undrop.ports.sip, ...options });
     this.#phones.push(phone);
     return phone;
