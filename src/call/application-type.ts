@@ -28,11 +28,10 @@ export function assignment(data: string): readonly [string, string] | null {
 }
 
 /** Sets a channel variable; an empty value unsets it. */
-export function setVariable(context: CallContext, leg: Leg, name: string, value: string): void {
+export function setVariable(leg: Leg, name: string, value: string): void {
   if (value === '') delete leg.record.variables[name];
   else leg.record.variables[name] = value;
   leg.dirty = true;
-  context.event('CHANNEL_VARIABLE', leg, [[name, value]]);
 }
 
 /** Early media or an answered leg: something to play to. */

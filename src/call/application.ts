@@ -1,9 +1,9 @@
-import { UndropError } from '../base/index.ts';
+import { causeName, UndropError } from '../base/index.ts';
 import type { DialplanContext } from '../config/index.ts';
 import { type HuntResult, hunt } from '../dialplan/index.ts';
 import { type Application, assignment, type Outcome, setVariable } from './application-type.ts';
 import { resumeAttempt, startBridge } from './bridge.ts';
-import { causeFromSip, causeFromText } from './cause.ts';
+import { causeFromSip } from './cause.ts';
 import { joinConference } from './conference.ts';
 import type { CallContext } from './context.ts';
 import { callerField, expandText } from './dialplan-function.ts';
@@ -57,7 +57,7 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
   },
   hangup: {
     run: (context, leg, data) => {
-      context.hangup(leg, causeFromText(data));
+      context.hangup(leg, causeName(data));
       return 'gone';
     },
   },
@@ -95,40 +95,40 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
   },
   set: {
     inline: true,
-    run: (context, leg, data) => {
+    run: (_context, leg, data) => {
       const pair = assignment(data);
-      if (pair !== null) setVariable(context, leg, pair[0], pair[1]);
+      if (pair !== null) setVariable(leg, pair[0], pair[1]);
       return 'done';
     },
   },
   multiset: {
     inline: true,
-    run: (context, leg, data) => {
+    run: (_context, leg, data) => {
       const separated = /^\^\^(.)/.exec(data);
       const parts = separated === null ? data.split(' ') : data.slice(3).split(separated[1] ?? ' ');
       for (const part of parts) {
         const pair = assignment(part);
-        if (pair !== null) setVariable(context, leg, pair[0], pair[1]);
+        if (pair !== null) setVariable(leg, pair[0], pair[1]);
       }
       return 'done';
     },
   },
   export: {
     inline: true,
-    run: (context, leg, data) => {
+    run: (_context, leg, data) => {
       const pair = assignment(data);
       if (pair === null) return 'done';
       const name = pair[0].replace(/^nolocal:/, '');
-      setVariable(context, leg, name, pair[1]);
+      setVariable(leg, name, pair[1]);
       const names = new Set((leg.record.variables['export_vars'] ?? '').split(',').filter((entry) => entry !== ''));
-      setVariable(context, leg, 'export_vars', [...names.add(name)].join(','));
+      setVariable(leg, 'export_vars', [...names.add(name)].join(','));
       return 'done';
     },
   },
   unset: {
     inline: true,
-    run: (context, leg, data) => {
-      setVariable(context, leg, data.trim(), '');
+    run: (_context, leg, data) => {
+      setVariable(leg, data.trim(), '');
       return 'done';
     },
   },

@@ -1,7 +1,6 @@
-import { UndropError } from '../base/index.ts';
+import { causeName, UndropError } from '../base/index.ts';
 import { type DialLeg, parseDialString } from '../dialplan/index.ts';
 import { canRelay } from '../sdp/index.ts';
-import { causeFromText } from './cause.ts';
 import type { CallContext } from './context.ts';
 import { resolveEndpoint } from './dial.ts';
 import { expandText, groupCall } from './dialplan-function.ts';
@@ -71,7 +70,7 @@ function ring(context: CallContext, leg: Leg, dialLeg: DialLeg, globalVariables:
   const resolved = resolveEndpoint(context, dialLeg.endpoint, context.config().variables.get('domain') ?? '');
   if (resolved.kind === 'failed') {
     context.logger.log('notice', `bridge to ${dialLeg.text} fails: ${resolved.reason}`, { uuid: leg.uuid });
-    return causeFromText(resolved.cause);
+    return causeName(resolved.cause);
   }
   const own = leg.record.variables;
   for (const target of resolved.targets) {

@@ -83,7 +83,7 @@ function begin(context: CallContext, leg: Leg, collection: Collection): Outcome 
   if (!ensureMedia(context, leg)) return 'gone';
   const { execution } = leg.record;
   if (execution === null) return 'gone';
-  setVariable(context, leg, collection.variable, '');
+  setVariable(leg, collection.variable, '');
   execution.collection = { digits: '', attempt: 1, phase: 'prompt' };
   say(context, leg, collection);
   return 'waiting';
@@ -128,7 +128,7 @@ function takeDigit(context: CallContext, leg: Leg, collection: Collection, digit
   state.phase = 'waiting';
   leg.dirty = true;
   if (collection.terminators.includes(digit)) {
-    setVariable(context, leg, 'read_terminator_used', digit);
+    setVariable(leg, 'read_terminator_used', digit);
     finish(context, leg, collection, 'failure');
     return;
   }
@@ -162,9 +162,9 @@ function finish(context: CallContext, leg: Leg, collection: Collection, failed: 
   }
   execution.collection = null;
   setMode(context, leg, { kind: 'idle' });
-  if (valid) setVariable(context, leg, collection.variable, digits);
-  else if (digits !== '') setVariable(context, leg, `${collection.variable}_invalid`, digits);
-  setVariable(context, leg, 'read_result', valid ? 'success' : failed);
+  if (valid) setVariable(leg, collection.variable, digits);
+  else if (digits !== '') setVariable(leg, `${collection.variable}_invalid`, digits);
+  setVariable(leg, 'read_result', valid ? 'success' : failed);
   if (valid || collection.failure === '') {
     context.applicationDone(leg);
     return;

@@ -96,10 +96,15 @@ export class CallEngine {
     return this.#run(() => this.#handle(input));
   }
 
-  /** Starts an outbound leg that nobody called for (console `originate`). */
-  originate(request: OutboundRequest): { readonly leg: Leg; readonly result: StepResult } {
+  /** Starts an outbound leg that nobody called for (console `originate`); it is given up after ringing `timeoutSeconds`. */
+  originate(request: OutboundRequest, timeoutSeconds: number): { readonly leg: Leg; readonly result: StepResult } {
     const created: Leg[] = [];
-    const result = this.#run(() => created.push(createOutboundLeg(this.#context, request)));
+    const result = this.#run(() => {
+      const leg = createOutboundLeg(this.#context, request);
+      created.push(leg);
+      if (leg.record.execution !== null) leg.record.execution.deadline = this.#context.wallMicroseconds() + timeoutSeconds * 1_000_000;
+      this.#context.emit({ kind: 'timer', leg: leg.uuid, name: 'originate', delayMilliseconds: timeoutSeconds * 1000 });
+    });
     const leg = created[0];
     assert(leg !== undefined, 'originate created a leg');
     return { leg, result };
@@ -239,7 +244,11 @@ export class CallEngine {
 
   #mediaDone(leg: Leg, failure: string | null): void {
     const { opening } = leg;
-    if (opening === null) return;
+    if (opening === null) {
+      // `media` died, and somebody took the port before it was back.
+      if (failure !== null && leg.up) this.#portFailed(leg, 'resume', failure);
+      return;
+    }
     if (failure !== null) {
       this.#portFailed(leg, opening, failure);
       return;
@@ -282,7 +291,8 @@ export class CallEngine {
         applicationTimer(this.#context, leg);
         return;
       case 'originate':
-        attemptTimeout(this.#context, leg);
+        if (leg.record.bridgeAttempt !== null) attemptTimeout(this.#context, leg);
+        else if (leg.record.direction === 'outbound' && !leg.answered) hangup(this.#context, leg, 'NO_ANSWER');
         return;
       case 'hangup':
         dueHangup(this.#context, leg);

@@ -1,5 +1,5 @@
+import { causeName } from '../base/index.ts';
 import type { ApplicationTable } from './application-type.ts';
-import { causeFromText } from './cause.ts';
 
 /** Longest time that `sched_hangup` may wait, in seconds. */
 const MAXIMUM_SECONDS = 31_536_000;
@@ -38,9 +38,7 @@ export const FLOW_APPLICATIONS: ApplicationTable = {
       const seconds = match[1] === '+' ? number : Math.max(0, number - now / 1_000_000);
       context.schedule(
         leg,
-        when === '0'
-          ? null
-          : { seconds: Math.min(seconds, MAXIMUM_SECONDS), cause: cause === '' ? 'ALLOTTED_TIMEOUT' : causeFromText(cause) },
+        when === '0' ? null : { seconds: Math.min(seconds, MAXIMUM_SECONDS), cause: cause === '' ? 'ALLOTTED_TIMEOUT' : causeName(cause) },
       );
       return 'done';
     },

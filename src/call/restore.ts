@@ -30,8 +30,9 @@ export function restoreMedia(context: CallContext, record: LegRecord): Leg {
   context.addLeg(leg);
   const endpoint = record.media?.endpoint ?? null;
   if (endpoint === null || !leg.up) return leg;
-  if (record.phase === 'setup' && record.clientTransactions.length === 0) leg.opening = record.direction === 'inbound' ? 'route' : 'invite';
-  else leg.opening = 'resume';
+  leg.opening = 'resume';
+  if (record.phase === 'setup' && record.direction === 'inbound' && record.execution === null) leg.opening = 'route';
+  if (record.phase === 'setup' && record.direction === 'outbound' && record.clientTransactions.length === 0) leg.opening = 'invite';
   context.emit({ kind: 'media', leg: leg.uuid, endpoint, opening: true });
   return leg;
 }
@@ -115,7 +116,15 @@ export function resume(context: CallContext, leg: Leg): void {
     orphan(context, leg);
     return;
   }
-  if (record.execution !== null) resumeApplication(context, leg);
+  const { execution } = record;
+  if (execution === null) return;
+  if (record.direction === 'outbound' && !leg.answered) {
+    // An originate that still rings: its applications begin with the answer.
+    const left = Math.max(0, (execution.deadline - context.wallMicroseconds()) / 1000);
+    context.emit({ kind: 'timer', leg: leg.uuid, name: 'originate', delayMilliseconds: left });
+    return;
+  }
+  resumeApplication(context, leg);
 }
 
 /** An outbound leg whose originator is gone has nobody to talk to. */

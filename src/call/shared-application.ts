@@ -1,5 +1,5 @@
+import { causeName } from '../base/index.ts';
 import { type ApplicationTable, splitArguments } from './application-type.ts';
-import { causeFromText } from './cause.ts';
 import type { CallContext } from './context.ts';
 import type { Leg } from './leg.ts';
 import { takeLimit } from './limit.ts';
@@ -24,7 +24,7 @@ function limit(context: CallContext, leg: Leg, data: string): 'done' | 'gone' {
     context.logger.log('warning', `limit: the rate "${maximum}" is not counted here, only calls at the same time`, { uuid: leg.uuid });
   } else if (!takeLimit(context, leg, realm, id, Number(maximum) >= 0 ? Number(maximum) : -1)) {
     context.logger.log('notice', `limit: ${realm}/${id} is used by ${maximum} calls already`, { uuid: leg.uuid });
-    if (extension.startsWith('!')) context.hangup(leg, causeFromText(extension.slice(1)));
+    if (extension.startsWith('!')) context.hangup(leg, causeName(extension.slice(1)));
     else context.transfer(leg, extension, dialplanContext ?? leg.record.caller.context);
     return 'gone';
   }

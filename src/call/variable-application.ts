@@ -14,9 +14,9 @@ function setUser(context: CallContext, leg: Leg, data: string): void {
     context.logger.log('error', `set_user: there is no user ${address}`, { uuid: leg.uuid });
     return;
   }
-  for (const [name, value] of user.variables) setVariable(context, leg, name, value);
-  setVariable(context, leg, 'user_name', user.id);
-  setVariable(context, leg, 'domain_name', user.domain);
+  for (const [name, value] of user.variables) setVariable(leg, name, value);
+  setVariable(leg, 'user_name', user.id);
+  setVariable(leg, 'domain_name', user.domain);
 }
 
 function push(context: CallContext, leg: Leg, data: string): void {
@@ -27,7 +27,7 @@ function push(context: CallContext, leg: Leg, data: string): void {
   const elements = present === undefined ? [] : present.startsWith('ARRAY::') ? present.slice('ARRAY::'.length).split('|:') : [present];
   if (elements.length >= MAXIMUM_ELEMENTS) return;
   elements.push(value);
-  setVariable(context, leg, name, elements.length === 1 ? value : `ARRAY::${elements.join('|:')}`);
+  setVariable(leg, name, elements.length === 1 ? value : `ARRAY::${elements.join('|:')}`);
 }
 
 function profileVariable(leg: Leg, data: string): void {
@@ -69,7 +69,7 @@ export const VARIABLE_APPLICATIONS: ApplicationTable = {
     leg.record.channelName = data.trim() === '' ? leg.record.channelName : data.trim();
     leg.dirty = true;
   }),
-  privacy: change((context, leg, data) => setVariable(context, leg, 'privacy', data.trim())),
+  privacy: change((context, leg, data) => setVariable(leg, 'privacy', data.trim())),
   verbose_events: withoutEffect('verbose_events: every event has all variables already'),
   presence: withoutEffect('presence: this switch keeps no presence'),
   acknowledge_call: withoutEffect('acknowledge_call: 100 Trying is sent at once'),

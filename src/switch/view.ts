@@ -235,21 +235,23 @@ export class CoreView implements SwitchView {
       request.extension === null
         ? [{ application: request.application, data: request.data }]
         : [{ application: 'transfer', data: `${request.extension} XML ${context}` }];
-    const { leg, result } = this.#core.engine.originate({
-      profile: target.profile,
-      target: target.uri,
-      destination: target.destination,
-      destinationNumber: target.number,
-      originator: null,
-      variables,
-      callerIdName: request.callerIdName ?? variables.get('origination_caller_id_name') ?? '',
-      callerIdNumber: request.callerIdNumber ?? variables.get('origination_caller_id_number') ?? '0000000000',
-      applications,
-      context,
-    });
+    const { leg, result } = this.#core.engine.originate(
+      {
+        profile: target.profile,
+        target: target.uri,
+        destination: target.destination,
+        destinationNumber: target.number,
+        originator: null,
+        variables,
+        callerIdName: request.callerIdName ?? variables.get('origination_caller_id_name') ?? '',
+        callerIdNumber: request.callerIdNumber ?? variables.get('origination_caller_id_number') ?? '0000000000',
+        applications,
+        context,
+      },
+      request.timeoutSeconds,
+    );
     const answered = new Promise<OriginateResult>((resolve) => this.#originates.set(leg.uuid, resolve));
     this.#core.apply(result);
-    this.#core.ringAtMost(leg.uuid, request.timeoutSeconds);
     return answered;
   }
 

@@ -55,8 +55,13 @@ export class TestEngine {
     this.engine = this.#create();
   }
 
+  #next(): string {
+    this.#count += 1;
+    return String(this.#count);
+  }
+
   #create(): CallEngine {
-    const next = (): string => String((this.#count += 1));
+    const next = (): string => this.#next();
     return new CallEngine({
       config: () => this.config,
       clock: { now: () => this.now / 1000, wallMicroseconds: () => this.now, setTimer: () => ({ cancel: () => undefined }) },
@@ -85,7 +90,7 @@ export class TestEngine {
 
   /** An INVITE for a number, with its media opened: the dialplan has been hunted. */
   call(number: string, user: Extract<CallInput, { kind: 'invite' }>['user'] = null): Leg {
-    const id = `call-${(this.#count += 1)}`;
+    const id = `call-${this.#next()}`;
     const text = [
       `INVITE sip:${number}@127.0.0.1 SIP/2.0`,
       `Via: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK${id}`,
