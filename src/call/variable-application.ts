@@ -19,7 +19,7 @@ function setUser(context: CallContext, leg: Leg, data: string): void {
   setVariable(leg, 'domain_name', user.domain);
 }
 
-function push(context: CallContext, leg: Leg, data: string): void {
+function push(leg: Leg, data: string): void {
   const pair = assignment(data);
   if (pair === null) return;
   const [name, value] = pair;
@@ -62,14 +62,14 @@ function withoutEffect(reason: string): ApplicationTable[string] {
 /** Applications that set variables and the caller profile, and those that have no effect. */
 export const VARIABLE_APPLICATIONS: ApplicationTable = {
   eval: change(() => undefined),
-  push: change(push),
+  push: change((_context, leg, data) => push(leg, data)),
   set_user: change(setUser),
   set_profile_var: change((_context, leg, data) => profileVariable(leg, data)),
   set_name: change((_context, leg, data) => {
     leg.record.channelName = data.trim() === '' ? leg.record.channelName : data.trim();
     leg.dirty = true;
   }),
-  privacy: change((context, leg, data) => setVariable(leg, 'privacy', data.trim())),
+  privacy: change((_context, leg, data) => setVariable(leg, 'privacy', data.trim())),
   verbose_events: withoutEffect('verbose_events: every event has all variables already'),
   presence: withoutEffect('presence: this switch keeps no presence'),
   acknowledge_call: withoutEffect('acknowledge_call: 100 Trying is sent at once'),
