@@ -75,6 +75,9 @@ function ring(context: CallContext, leg: Leg, dialLeg: DialLeg, globalVariables:
   const own = leg.record.variables;
   for (const target of resolved.targets) {
     const variables = new Map([...exportedVariables(leg), ...globalVariables, ...(target.variables ?? []), ...dialLeg.variables]);
+    if (variables.has('leg_delay_start')) {
+      context.logger.log('warning', 'leg_delay_start has no effect here: the leg rings at once', { uuid: leg.uuid });
+    }
     const callee = context.createOutboundLeg({
       profile: target.profile,
       target: target.uri,

@@ -1,5 +1,6 @@
 export { checkAccess } from './access-list.ts';
 export { KNOWN_APPLICATIONS } from './application-names.ts';
+export { parseCodecPreferences } from './codec-preferences.ts';
 export type {
   AccessList,
   Config,

@@ -146,3 +146,11 @@ test('functions of the directory: user_data, domain_exists, user_exists, in_grou
     ],
   );
 });
+
+test('absolute_codec_string chooses what is offered to the callee', () => {
+  const engine = world('bridge [absolute_codec_string=PCMU]user/1001@d.example');
+  const [callee] = ringing(engine, engine.call('1'));
+  assert.ok(callee);
+  engine.step({ kind: 'mediaDone', leg: callee.uuid, failure: null });
+  assert.match(callee.record.media?.localSdp ?? '', /m=audio \d+ RTP\/AVP 0 101\r/);
+});
