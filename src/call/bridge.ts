@@ -1,9 +1,9 @@
 import { causeName, UndropError } from '../base/index.ts';
-import { type DialLeg, parseDialString } from '../dialplan/index.ts';
+import { type DialLeg, literalText, parseDialString } from '../dialplan/index.ts';
 import { canRelay } from '../sdp/index.ts';
 import type { CallContext } from './context.ts';
 import { resolveEndpoint } from './dial.ts';
-import { expandText, groupCall } from './dialplan-function.ts';
+import { groupCall } from './dialplan-function.ts';
 import { answer, preAnswer, ringReady } from './inbound.ts';
 import type { Leg } from './leg.ts';
 import { relay, setMode } from './media-control.ts';
@@ -115,7 +115,7 @@ function loopBack(context: CallContext, leg: Leg, legs: readonly DialLeg[]): boo
     context.transfer(leg, endpoint.destination, endpoint.context ?? leg.record.caller.context);
     return true;
   }
-  const added = { application: application[1] ?? '', data: expandText(context, leg, application[2] ?? '') };
+  const added = { application: application[1] ?? '', data: literalData(application[2] ?? '') };
   execution.applications = [
     ...execution.applications.slice(execution.index, execution.index + 1),
     added,
@@ -124,6 +124,11 @@ function loopBack(context: CallContext, leg: Leg, legs: readonly DialLeg[]): boo
   execution.index = 0;
   context.applicationDone(leg);
   return true;
+}
+
+/** The dial string's variables are replaced already: the application must not replace any again. */
+function literalData(data: string): string {
+  return data.includes('${') ? literalText(data) : data;
 }
 
 function exportedVariables(leg: Leg): Map<string, string> {

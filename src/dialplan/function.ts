@@ -86,6 +86,14 @@ function compare(left: string, operator: string, right: string): boolean {
   }
 }
 
+function compile(pattern: string): RegExp | null {
+  try {
+    return compileExpression(pattern);
+  } catch {
+    return null;
+  }
+}
+
 /**
  * `data|pattern[|%1…[|n|b]]` (mod_commands, regex): the substitution, or `true` and `false` without one. Without a match
  * the data itself comes back, with `n` nothing, with `b` always `true` or `false`. `m:~…` chooses another separator.
@@ -93,17 +101,16 @@ function compare(left: string, operator: string, right: string): boolean {
 function matchRegex(text: string): string {
   const chosen = /^m:(.)/s.exec(text);
   const separator = chosen?.[1] ?? '|';
-  const parts = (chosen === null ? text : text.slice(3)).split(separator);
-  const [data = '', flag = ''] = [parts[0], parts.length > 3 ? parts.at(-1) : ''];
-  const substitution = parts.length > 2 ? parts[parts.length > 3 ? parts.length - 2 : 2] : undefined;
-  // An alternative inside the pattern is written with the same character.
-  const pattern = substitution === undefined ? parts.slice(1).join(separator) : parts.slice(1, parts.length > 3 ? -2 : 2).join(separator);
-  let match: RegExpExecArray | null = null;
-  try {
-    match = data.length > MAX_SUBJECT_LENGTH ? null : compileExpression(pattern).exec(data);
-  } catch {
-    return '-ERR';
-  }
+  const [data = '', ...rest] = (chosen === null ? text : text.slice(3)).split(separator);
+  const flag = rest.length > 2 && (rest.at(-1) === 'n' || rest.at(-1) === 'b') ? rest.pop() : '';
+  if (data.length > MAX_SUBJECT_LENGTH) return '-ERR';
+  // The separator may stand inside the pattern as its alternative: what is before the last one must then be a pattern.
+  const whole = compile(rest.join(separator));
+  const front = rest.length > 1 ? compile(rest.slice(0, -1).join(separator)) : null;
+  const expression = front ?? whole;
+  if (expression === null) return '-ERR';
+  const match = expression.exec(data);
+  const substitution = front === null ? undefined : rest.at(-1);
   if (substitution === undefined || flag === 'b') return String(match !== null);
   if (match === null) return flag === 'n' ? '' : data;
   const captures = match;

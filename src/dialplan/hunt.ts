@@ -6,7 +6,7 @@ import {
   type DialplanExtension,
   type DialplanRegex,
 } from '../config/index.ts';
-import { expandVariables } from './expand.ts';
+import { expandVariables, literalText } from './expand.ts';
 import { type LocalTime, type TimeZoneChoice, timeMatches } from './time-match.ts';
 
 /** Longer fields match no expression: a bound on the work that a caller can cause. */
@@ -150,9 +150,16 @@ function execute(expression: string, value: string): RegExpExecArray | null {
   }
 }
 
+/** Replaces `$1`…; what was captured comes from the network and must not become a variable or a function of the data. */
+function withCaptures(data: string, captures: Captures): string {
+  const replace = (literal: (text: string) => string): string =>
+    data.replace(/\$(\d{1,5})/g, (_token, digits: string) => literal(captures[Number(digits)] ?? ''));
+  const plain = replace((text) => text);
+  return plain.includes('${') ? replace(literalText) : plain;
+}
+
 function add(action: DialplanAction, captures: Captures, state: Hunt): void {
-  const data =
-    captures.length === 0 ? action.data : action.data.replace(/\$(\d{1,5})/g, (_token, digits: string) => captures[Number(digits)] ?? '');
+  const data = captures.length === 0 ? action.data : withCaptures(action.data, captures);
   for (let times = action.loop ?? 1; times > 0; times -= 1) {
     if (action.inline) {
       state.input.runInline(action.application, data);

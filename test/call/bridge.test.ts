@@ -154,3 +154,10 @@ test('absolute_codec_string chooses what is offered to the callee', () => {
   engine.step({ kind: 'mediaDone', leg: callee.uuid, failure: null });
   assert.match(callee.record.media?.localSdp ?? '', /m=audio \d+ RTP\/AVP 0 101\r/);
 });
+
+test('loopback/app= replaces variables once: what a caller is called runs no function', () => {
+  const engine = world('bridge loopback/app=set:x=${caller_id_name}', 'park');
+  const leg = engine.call('1', null, '\\\\${global_getvar(domain)}');
+  assert.equal(leg.record.caller.callerIdName, '\\${global_getvar(domain)}');
+  assert.equal(leg.record.variables['x'], '${global_getvar(domain)}');
+});

@@ -89,13 +89,13 @@ export class TestEngine {
   }
 
   /** An INVITE for a number, with its media opened: the dialplan has been hunted. */
-  call(number: string, user: Extract<CallInput, { kind: 'invite' }>['user'] = null): Leg {
+  call(number: string, user: Extract<CallInput, { kind: 'invite' }>['user'] = null, callerName = 'Ann'): Leg {
     const id = `call-${this.#next()}`;
     const text = [
       `INVITE sip:${number}@127.0.0.1 SIP/2.0`,
       `Via: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK${id}`,
       'Max-Forwards: 70',
-      'From: "Ann" <sip:1000@d.example>;tag=a',
+      `From: "${callerName}" <sip:1000@d.example>;tag=a`,
       `To: <sip:${number}@d.example>`,
       `Call-ID: ${id}`,
       'CSeq: 1 INVITE',

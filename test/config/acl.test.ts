@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { BlockList } from 'node:net';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { checkAccess, loadConfig } from '../../src/config/index.ts';
 import { compileAcl } from '../../src/console/esl/acl.ts';
 import { optionsFor, type Parts, parts } from './memory-files.ts';
@@ -76,4 +78,23 @@ test('a wrong network is an error with its place', () => {
     code: 'CONFIG_INVALID_VALUE',
     where: '/conf/freeswitch.xml:7',
   });
+});
+
+test('networks are compared as the kernel compares them', () => {
+  const byte = fc.integer({ min: 0, max: 255 });
+  const ipv4 = fc.tuple(byte, byte, byte, byte).map((bytes) => bytes.join('.'));
+  const ipv6 = fc.ipV6();
+  fc.assert(
+    fc.property(fc.oneof(ipv4, ipv6), fc.oneof(ipv4, ipv6), fc.integer({ min: 0, max: 128 }), (network, address, bits) => {
+      const family = (ip: string): 'ipv4' | 'ipv6' => (ip.includes(':') ? 'ipv6' : 'ipv4');
+      const prefix = family(network) === 'ipv4' ? bits % 33 : bits;
+      const kernel = new BlockList();
+      kernel.addSubnet(network, prefix, family(network));
+      const list = { name: 'l', allowByDefault: false, entries: [{ network: `${network}/${prefix}`, allow: true, user: null }] };
+      // BlockList lets IPv4 addresses match networks of IPv4-mapped IPv6 addresses; an access list does not.
+      if (family(network) !== family(address) || /^(0*:)*:?ffff:/i.test(address)) return;
+      assert.equal(checkAccess(list, address).allowed, kernel.check(address, family(address)));
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -35,6 +35,8 @@ test('regex says true or false, or substitutes', () => {
   assert.equal(call('regex', 'sip|^1(\\d+)|%1|n'), '');
   assert.equal(call('regex', 'sip|^1(\\d+)|%1|b'), 'false');
   assert.equal(call('regex', 'm:~a|b~^(a)\\|(b)$~%2'), 'b');
+  assert.equal(call('regex', 'b|^(a|b)$|%1'), 'b', 'an alternative inside the pattern');
+  assert.equal(call('regex', 'b|^(a|b)$'), 'true');
   assert.equal(call('regex', 'x|('), '-ERR');
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/index.ts';
-import { type HuntResult, hunt, type LocalTime } from '../../src/dialplan/index.ts';
+import { expandVariables, type HuntResult, hunt, type LocalTime } from '../../src/dialplan/index.ts';
 import { optionsFor, parts } from '../config/memory-files.ts';
 
 const NOON: LocalTime = {
@@ -260,4 +260,19 @@ test('functions in field and expression are expanded', () => {
     runInline: () => undefined,
   });
   assert.equal(found.actions.length, 1);
+});
+
+test('what a caller dials never becomes a variable or a function', () => {
+  const extension = `<extension name="e"><condition field="destination_number" expression="^(.*)$">${action('a=$1 b=${known}')}${action('$1')}</condition></extension>`;
+  for (const dialled of ['${global_getvar(secret)}', '\\${global_getvar(secret)}', '\\\\${known}', "\\'${x", '$', '\\']) {
+    const [both = '', alone = ''] = dial(extension, dialled).data;
+    const expand = (text: string): string =>
+      expandVariables(
+        text,
+        (name) => (name === 'known' ? 'K' : 'LEAK'),
+        () => 'RUN',
+      );
+    assert.equal(expand(both), `a=${dialled} b=K`);
+    assert.equal(expand(alone), dialled);
+  }
 });
