@@ -30,7 +30,7 @@ function failed(cause: string, reason: string): DialTargets {
 export function resolveEndpoint(context: CallContext, endpoint: DialEndpoint, defaultDomain: string): DialTargets {
   switch (endpoint.kind) {
     case 'sofia': {
-      const profile = context.profile(endpoint.profile);
+      const profile = profileNamed(context, endpoint.profile);
       if (profile === null) return failed('INVALID_PROFILE', `there is no profile ${endpoint.profile}`);
       const host = endpoint.host === 'localhost' ? '127.0.0.1' : endpoint.host;
       if (isIP(host) === 0)
@@ -85,6 +85,14 @@ export function resolveEndpoint(context: CallContext, endpoint: DialEndpoint, de
     default:
       return failed('DESTINATION_OUT_OF_ORDER', 'unknown endpoint');
   }
+}
+
+/** A profile by its name or one of its aliases. */
+function profileNamed(context: CallContext, name: string): SipProfile | null {
+  const own = context.profile(name);
+  if (own !== null) return own;
+  for (const profile of context.config().profiles.values()) if (profile.aliases.includes(name)) return profile;
+  return null;
 }
 
 /** The user's own `dial-string` of the directory (mod_dptools, user endpoint): all its legs at once. */

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { DirectoryUser } from '../config/index.ts';
+import { checkAccess, type DirectoryUser } from '../config/index.ts';
 import { callPureFunction, expandVariables } from '../dialplan/index.ts';
 import type { CallContext } from './context.ts';
 import type { Leg } from './leg.ts';
@@ -99,6 +99,11 @@ function callFunction(context: CallContext, name: string, argumentText: string):
       const [address = '', group = ''] = argumentText.trim().split(/\s+/);
       const [user = '', domain] = address.split('@');
       return String(groupMembers(context, group, domain ?? defaultDomain(context))?.includes(user) ?? false);
+    }
+    case 'acl': {
+      const [ip = '', name = ''] = argumentText.trim().split(/\s+/);
+      const list = context.config().accessLists?.get(name);
+      return String(list !== undefined && checkAccess(list, ip).allowed);
     }
     case 'module_exists':
       return String(MODULES.has(argumentText.trim()));

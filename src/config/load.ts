@@ -22,6 +22,8 @@ export interface LoadOptions {
   readonly hostname: string;
   readonly localIpv4: string;
   readonly localIpv6: string;
+  /** The network of `localIpv4`, as `192.0.2.5/24`; absent = /24, or /8 for a loopback address. */
+  readonly localNetwork?: string;
   /** Every address of this host: an IPv6 profile whose address is not among them is left out. Absent = not checked. */
   readonly localAddresses?: readonly string[];
   /** `$${core_uuid}`; empty when it is not known yet. */
@@ -84,7 +86,7 @@ export function readConfig(expanded: ExpandedText, options: LoadOptions, report:
   const databaseDirectory = join(options.stateDirectory, 'db');
   const settings = readSwitchConf(configurations.get('switch'), root.position, report, { hostname: options.hostname, databaseDirectory });
   const accessLists = readAclConf(configurations.get('acl'), report, {
-    localNetwork: `${options.localIpv4}/${options.localIpv4.startsWith('127.') ? 8 : 24}`,
+    localNetwork: localNetworkOf(options),
     directory,
   });
   const onStartup = expanded.variables.get('api_on_startup')?.trim();
@@ -135,13 +137,22 @@ function readModules(element: XmlElement | undefined): readonly string[] {
   return loads.map((load) => load.attributes['module'] ?? '').filter((name) => name !== '');
 }
 
+function localNetworkOf(options: LoadOptions): string {
+  return options.localNetwork ?? `${options.localIpv4}/${options.localIpv4.startsWith('127.') ? 8 : 24}`;
+}
+
+/** 24 → `255.255.255.0`. */
+function maskOf(bits: number): string {
+  return [0, 8, 16, 24].map((from) => 256 - 2 ** (8 - Math.min(8, Math.max(0, bits - from)))).join('.');
+}
+
 function predefinedVariables(options: LoadOptions): ReadonlyMap<string, string> {
   const state = options.stateDirectory;
   return new Map([
     ['hostname', options.hostname],
     ['local_ip_v4', options.localIpv4],
     ['local_ip_v6', options.localIpv6],
-    ['local_mask_v4', options.localIpv4.startsWith('127.') ? '255.0.0.0' : '255.255.255.0'],
+    ['local_mask_v4', maskOf(Number(localNetworkOf(options).split('/')[1] ?? 24))],
     ['domain', options.localIpv4],
     ['switch_serial', ''],
     ['core_uuid', options.coreUuid ?? ''],

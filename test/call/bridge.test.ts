@@ -161,3 +161,8 @@ test('loopback/app= replaces variables once: what a caller is called runs no fun
   assert.equal(leg.record.caller.callerIdName, '\\${global_getvar(domain)}');
   assert.equal(leg.record.variables['x'], '${global_getvar(domain)}');
 });
+
+test('sofia/ALIAS/ finds the profile by its alias', () => {
+  const engine = world('bridge sofia/d.example/5@127.0.0.1:6100');
+  assert.deepEqual(ports(ringing(engine, engine.call('1'))), [6100]);
+});

@@ -44,7 +44,7 @@ export class TestEngine {
       optionsFor(
         parts({
           profile:
-            '<param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/><param name="context" value="default"/><param name="sip-port" value="5060"/>',
+            '<param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/><param name="context" value="default"/><param name="sip-port" value="5060"/></settings><aliases><alias name="d.example"/></aliases><settings>',
           dialplan: `<context name="default">${setup.extensions}</context>${setup.contexts ?? ''}`,
           vars: `<X-PRE-PROCESS cmd="set" data="sounds_dir=/sounds"/><X-PRE-PROCESS cmd="set" data="domain=d.example"/>\n${setup.vars ?? ''}`,
           directory: setup.directory ?? '',

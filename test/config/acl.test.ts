@@ -49,6 +49,15 @@ test('the automatic lists know the local network', () => {
   assert.ok(allowed('rfc1918.auto', '172.31.0.1'));
 });
 
+test('the local network is that of the interface', () => {
+  const config = loadConfig(optionsFor(parts({}), { localIpv4: '192.0.2.5', localNetwork: '192.0.2.5/29' }));
+  const list = config.accessLists?.get('localnet.auto');
+  assert.ok(list);
+  assert.ok(checkAccess(list, '192.0.2.7').allowed);
+  assert.ok(!checkAccess(list, '192.0.2.9').allowed);
+  assert.equal(config.variables.get('local_mask_v4'), '255.255.255.248');
+});
+
 test('the event socket takes the lists of acl.conf by name', () => {
   const config = load({ configuration: ACL, directory: DIRECTORY });
   const check = compileAcl('domains', config.eventSocket.accessLists);
