@@ -75,9 +75,9 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
   },
   sleep: {
     run: (context, leg, data) => {
-      const milliseconds = Math.min(Math.max(Number(data) || 0, 0), 86_400_000);
+      const milliseconds = Math.round(Math.min(Math.max(Number(data) || 0, 0), 86_400_000));
       const execution = leg.record.execution;
-      if (execution !== null) execution.deadline = context.wallMicroseconds() + milliseconds * 1000;
+      if (execution !== null) execution.deadline = context.wallMicroseconds() + Math.round(milliseconds * 1000);
       context.emit({ kind: 'timer', leg: leg.uuid, name: 'application', delayMilliseconds: milliseconds });
       return 'waiting';
     },

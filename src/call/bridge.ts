@@ -43,7 +43,7 @@ function nextAttempt(context: CallContext, leg: Leg, lastCause: string): void {
     const plan = parseDialString(attempt.dialString);
     for (attempt.groupIndex += 1; attempt.groupIndex < plan.attempts.length; attempt.groupIndex += 1) {
       const seconds = ringSeconds(leg, plan.globalVariables);
-      attempt.deadline = context.wallMicroseconds() + seconds * 1_000_000;
+      attempt.deadline = context.wallMicroseconds() + Math.round(seconds * 1_000_000);
       attempt.callees = [];
       const legs = plan.attempts[attempt.groupIndex] ?? [];
       if (loopBack(context, leg, legs)) return;

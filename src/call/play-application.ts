@@ -8,7 +8,8 @@ import { startPlayback } from './play-source.ts';
 /** Goes on where the wall clock says that the playback is now. */
 function resumePlayback(context: CallContext, leg: Leg, source: string): void {
   const startedAt = leg.record.execution?.startedAt ?? 0;
-  if (!startPlayback(context, leg, source, Math.max(0, (context.wallMicroseconds() - startedAt) / 1000))) context.applicationDone(leg);
+  if (!startPlayback(context, leg, source, Math.max(0, Math.floor((context.wallMicroseconds() - startedAt) / 1000))))
+    context.applicationDone(leg);
 }
 
 /** An application that plays `source(data)` and then is over. */

@@ -1,6 +1,6 @@
 import type { Address } from '../base/index.ts';
 import type { SipResponse } from '../sip/index.ts';
-import { headerValue, parseCSeq, refreshTarget } from '../sip/index.ts';
+import { headerValue, parseCSeq, refreshTarget, tagOf } from '../sip/index.ts';
 import type { CallContext } from './context.ts';
 import { finishLeg } from './hangup.ts';
 import type { Leg } from './leg.ts';
@@ -23,7 +23,9 @@ export function receiveResponse(
   const transaction = findClient(leg, branch, method);
   if (method === 'INVITE' && (transaction === null || transaction.purpose === 'invite')) {
     const cseq = parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0;
-    if (transaction === null && response.status >= 200 && response.status < 300 && repeatAcknowledge(context, leg, cseq)) return;
+    // A 2xx of another tag is a fork's, and gets an ACK of its own.
+    const own = tagOf(headerValue(response, 'To') ?? '') === leg.record.dialog?.remoteTag;
+    if (transaction === null && own && response.status >= 200 && response.status < 300 && repeatAcknowledge(context, leg, cseq)) return;
     receiveInviteResponse(context, leg, branch, response, source);
     return;
   }

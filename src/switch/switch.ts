@@ -58,6 +58,8 @@ export class Switch {
   readonly #options: SwitchOptions;
   readonly #executor: Executor;
   readonly #authenticator: Authenticator;
+  /** Legs with a row in the store: it is kept up to date to the end, even when its profile stops to track calls. */
+  readonly #rows = new Set<string>();
   /** Rows of FreeSWITCH's whose legs we took; deleted with the first save of ours. */
   readonly #foreign = new Set<string>();
   #config: Config;
@@ -122,7 +124,10 @@ export class Switch {
       runtimeUuid: options.coreUuid,
       processStartedAt: options.processStartedAt,
       apply: (result) => this.apply(result),
-      takeForeign: (uuid) => this.#foreign.add(uuid),
+      takeRow: (uuid, foreign) => {
+        this.#rows.add(uuid);
+        if (foreign) this.#foreign.add(uuid);
+      },
       saved: () => this.writer.drained(),
       saveRun: (row) => this.writer.save([{ kind: 'saveRun', row }], () => undefined),
     });
@@ -155,6 +160,7 @@ export class Switch {
   apply(result: StepResult): void {
     if (this.#stopped) return;
     this.#executor.apply(result);
+    this.statistics.peakSessions = Math.max(this.statistics.peakSessions, this.engine.legs.size);
     if (this.busy === 0) this.#onEmpty?.();
   }
 
@@ -163,9 +169,20 @@ export class Switch {
     if (!this.#stopped) this.fronts.get(profile)?.receive(bytes, source);
   }
 
-  /** A new configuration takes effect for what begins from now on; calls in progress keep their profiles. */
+  /**
+   * A new configuration takes effect for what begins from now on. Profiles in use stay, and keep the addresses that their
+   * sockets are bound to until the next start.
+   */
   reconfigure(config: Config): void {
     const profiles = new Map([...this.#config.profiles, ...config.profiles]);
+    for (const [name, old] of this.#config.profiles) {
+      const changed = profiles.get(name);
+      if (changed === undefined) continue;
+      if (changed.sipIp !== old.sipIp || changed.sipPort !== old.sipPort) {
+        this.#options.logger.log('warning', `profile ${name}: another sip-ip or sip-port takes effect at the next start`);
+      }
+      profiles.set(name, { ...changed, sipIp: old.sipIp, sipPort: old.sipPort, extSipIp: old.extSipIp });
+    }
     this.#config = { ...config, switchname: this.#config.switchname, profiles };
   }
 
@@ -285,7 +302,6 @@ export class Switch {
     }
     statistics.sessionsThisSecond += 1;
     statistics.sessionsPerSecondPeak = Math.max(statistics.sessionsPerSecondPeak, statistics.sessionsThisSecond);
-    statistics.peakSessions = Math.max(statistics.peakSessions, this.engine.legs.size);
   }
 
   #findUser(domain: string, user: string) {
@@ -300,7 +316,8 @@ export class Switch {
 
   #saveOf(leg: Leg): readonly StoreOperation[] | null {
     const { record } = leg;
-    if (!this.#isTracked(record.profileName)) return null;
+    if (!this.#rows.has(record.uuid) && !this.#isTracked(record.profileName)) return null;
+    this.#rows.add(record.uuid);
     const row = {
       runtimeUuid: this.#options.coreUuid,
       technology: 'sofia',
@@ -334,7 +351,7 @@ export class Switch {
     this.#options.cdr.write(record, xml).then(
       () => {
         if (this.#stopped) return;
-        if (this.#isTracked(record.profileName))
+        if (this.#rows.delete(record.uuid))
           this.writer.save([{ kind: 'delete', uuid: record.uuid, epoch: this.#options.epoch }], () => undefined);
         ended();
       },
