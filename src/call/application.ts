@@ -1,64 +1,31 @@
-import { causeName, UndropError } from '../base/index.ts';
-import { expandVariables, hunt } from '../dialplan/index.ts';
-import type { PlaySource } from '../media/protocol.ts';
-import { startBridge } from './bridge.ts';
+import { assert, causeName, UndropError } from '../base/index.ts';
+import { type DialplanContext, KNOWN_APPLICATIONS } from '../config/index.ts';
+import { type HuntResult, hunt } from '../dialplan/index.ts';
+import { type Application, assignment, type Outcome, setVariable } from './application-type.ts';
+import { resumeAttempt, startBridge } from './bridge.ts';
 import { causeFromSip } from './cause.ts';
 import { joinConference } from './conference.ts';
 import type { CallContext } from './context.ts';
+import { callerField, expandText } from './dialplan-function.ts';
+import { DIGIT_APPLICATIONS } from './digit-application.ts';
+import { FLOW_APPLICATIONS } from './flow-application.ts';
 import { answer, preAnswer, ringReady } from './inbound.ts';
 import type { Leg } from './leg.ts';
 import { localTimeOf } from './local-time.ts';
 import { setMode } from './media-control.ts';
-
-/** What an application did: it is over, or it waits for something (`applicationDone` comes later), or the leg is going. */
-type Outcome = 'done' | 'waiting' | 'gone';
-
-interface Application {
-  readonly run: (context: CallContext, leg: Leg, data: string) => Outcome;
-  /** May run while the dialplan is still being hunted (`inline="true"`). */
-  readonly inline?: boolean;
-}
+import { PLAY_APPLICATIONS } from './play-application.ts';
+import { SHARED_APPLICATIONS } from './shared-application.ts';
+import { VARIABLE_APPLICATIONS } from './variable-application.ts';
 
 /** Applications that one leg may run, so that a dialplan that transfers to itself ends. */
 const MAXIMUM_APPLICATIONS = 2000;
 
-function assignment(data: string): readonly [string, string] | null {
-  const index = data.indexOf('=');
-  return index <= 0 ? null : [data.slice(0, index).trim(), data.slice(index + 1).trim()];
-}
-
-function setVariable(leg: Leg, name: string, value: string): void {
-  if (value === '') delete leg.record.variables[name];
-  else leg.record.variables[name] = value;
-  leg.dirty = true;
-}
-
-/** Early media or an answered leg: something to play to. */
-function ensureMedia(context: CallContext, leg: Leg): boolean {
-  return leg.answered || leg.record.phase === 'early' || preAnswer(context, leg);
-}
-
-/** `tone_stream://…` with its `loops=`, or a WAV file. */
-function playSource(context: CallContext, data: string): { readonly source: PlaySource; readonly loops: number } {
-  const tone = /^tone_stream:\/\/(.*)$/s.exec(data);
-  if (tone !== null) {
-    const script = tone[1] ?? '';
-    const loops = /(?:^|;)loops=(-?\d+)/.exec(script);
-    return { source: { kind: 'tone', script: script.replace(/;?loops=-?\d+/, '') }, loops: loops === null ? 1 : Number(loops[1]) };
-  }
-  const path = data.replace(/^file:\/\//, '');
-  const absolute = path.startsWith('/') ? path : `${context.config().variables.get('sounds_dir') ?? ''}/${path}`;
-  return { source: { kind: 'file', path: absolute }, loops: 1 };
-}
-
-/** Starts a playback `position` milliseconds into it: 0, or where a crash found it. */
-export function startPlayback(context: CallContext, leg: Leg, data: string, position: number): void {
-  const { source, loops } = playSource(context, data);
-  const playId = `${leg.uuid.slice(0, 8)}-${leg.record.applicationLog.length}`;
-  setMode(context, leg, { kind: 'play', playId, source, loops, position });
-}
-
 const APPLICATIONS: Readonly<Record<string, Application>> = {
+  ...VARIABLE_APPLICATIONS,
+  ...SHARED_APPLICATIONS,
+  ...PLAY_APPLICATIONS,
+  ...DIGIT_APPLICATIONS,
+  ...FLOW_APPLICATIONS,
   answer: { run: (context, leg) => (answer(context, leg) ? 'done' : 'gone') },
   pre_answer: { run: (context, leg) => (preAnswer(context, leg) ? 'done' : 'gone') },
   ring_ready: {
@@ -79,6 +46,7 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
       startBridge(context, leg, data);
       return 'waiting';
     },
+    resume: (context, leg, data) => resumeAttempt(context, leg, data),
   },
   conference: {
     run: (context, leg, data) => {
@@ -109,22 +77,19 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
     run: (context, leg, data) => {
       const milliseconds = Math.round(Math.min(Math.max(Number(data) || 0, 0), 86_400_000));
       const execution = leg.record.execution;
-      if (execution !== null) execution.deadline = context.wallMicroseconds() + milliseconds * 1000;
+      if (execution !== null) execution.deadline = context.wallMicroseconds() + Math.round(milliseconds * 1000);
       context.emit({ kind: 'timer', leg: leg.uuid, name: 'application', delayMilliseconds: milliseconds });
       return 'waiting';
+    },
+    resume: (context, leg) => {
+      const left = (leg.record.execution?.deadline ?? 0) - context.wallMicroseconds();
+      context.emit({ kind: 'timer', leg: leg.uuid, name: 'application', delayMilliseconds: Math.max(0, left / 1000) });
     },
   },
   park: {
     run: (context, leg) => {
       setMode(context, leg, { kind: 'idle' });
       context.event('CHANNEL_PARK', leg);
-      return 'waiting';
-    },
-  },
-  playback: {
-    run: (context, leg, data) => {
-      if (!ensureMedia(context, leg)) return 'gone';
-      startPlayback(context, leg, data, 0);
       return 'waiting';
     },
   },
@@ -182,6 +147,12 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
       return 'done';
     },
   },
+  execute_extension: {
+    run: (context, leg, data) => {
+      executeExtension(context, leg, data);
+      return 'done';
+    },
+  },
   transfer: {
     run: (context, leg, data) => {
       const [destination = '', , dialplanContext] = data.trim().split(/\s+/);
@@ -193,54 +164,56 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
   },
 };
 
-function callerField(leg: Leg, name: string): string | null {
-  const { caller } = leg.record;
-  switch (name) {
-    case 'destination_number':
-      return caller.destinationNumber;
-    case 'caller_id_name':
-      return caller.callerIdName;
-    case 'caller_id_number':
-      return caller.callerIdNumber;
-    case 'username':
-      return caller.username;
-    case 'dialplan':
-      return caller.dialplan;
-    case 'network_addr':
-      return caller.networkAddr;
-    case 'ani':
-      return caller.ani;
-    case 'rdnis':
-      return caller.rdnis;
-    case 'context':
-      return caller.context;
-    case 'chan_name':
-    case 'channel_name':
-      return leg.record.channelName;
-    case 'uuid':
-      return leg.uuid;
-    case 'source':
-      return 'mod_sofia';
-    default:
-      return null;
+for (const name of Object.keys(APPLICATIONS)) assert(KNOWN_APPLICATIONS.has(name), `the loader knows the application ${name}`);
+
+/** The dialplan context of a name, or FreeSWITCH's fallback `global`. */
+function dialplanNamed(context: CallContext, name: string): DialplanContext | null {
+  const { dialplan } = context.config();
+  return dialplan.get(name) ?? dialplan.get('global') ?? null;
+}
+
+/** What the dialplan says for a destination; inline actions have run. */
+function huntFor(context: CallContext, leg: Leg, dialplan: DialplanContext, destination: string): HuntResult {
+  const more = new Map([['destination_number', destination]]);
+  return hunt(dialplan, {
+    field: (name) => more.get(name) ?? callerField(leg, name) ?? leg.record.variables[name] ?? '',
+    expand: (text) => expandText(context, leg, text, more),
+    runInline: (application, data) => {
+      const entry = APPLICATIONS[application];
+      if (entry?.inline === true) entry.run(context, leg, expandText(context, leg, data, more));
+      else context.logger.log('warning', `application ${application} cannot run inline`, { uuid: leg.uuid });
+    },
+    localTime: (zone) => localTimeOf(context.wallMicroseconds(), zone),
+    captured: (name, values) => {
+      leg.record.variables[name] = `ARRAY::${values.join('|:')}`;
+    },
+  });
+}
+
+/** `extension [dialplan [context]]`: its actions run now, then the leg goes on after this application. */
+function executeExtension(context: CallContext, leg: Leg, data: string): void {
+  const [destination = '', , contextName = leg.record.caller.context] = data.trim().split(/\s+/);
+  const { execution } = leg.record;
+  const dialplan = dialplanNamed(context, contextName);
+  if (execution === null || dialplan === null) {
+    context.logger.log('warning', `execute_extension: there is no dialplan context ${contextName}`, { uuid: leg.uuid });
+    return;
   }
-}
-
-/** A channel variable, a caller profile field or a global variable, as `${name}` finds them. */
-function lookup(context: CallContext, leg: Leg): (name: string) => string | null {
-  return (name) => leg.record.variables[name] ?? callerField(leg, name) ?? context.config().variables.get(name) ?? null;
-}
-
-/** `${function(arguments)}` in the dialplan. */
-function callFunction(context: CallContext): (name: string, argumentText: string) => string | null {
-  return (name, argumentText) => {
-    if (name !== 'sofia_contact') return null;
-    const match = /^(?:[^/]*\/)?([^@]+)@(.+)$/.exec(argumentText.trim());
-    const contacts = match === null ? [] : context.contactsFor(match[1] ?? '', match[2] ?? '');
-    return contacts.length === 0
-      ? 'error/user_not_registered'
-      : contacts.map((contact) => `sofia/${contact.profile}/${contact.uri.replace(/^sips?:/, '')}`).join(',');
-  };
+  const { actions } = huntFor(context, leg, dialplan, destination);
+  if (actions.length === 0) {
+    context.logger.log('notice', `execute_extension: no extension in context ${contextName} takes ${destination}`, { uuid: leg.uuid });
+    return;
+  }
+  const rest = execution.applications.slice(execution.index);
+  if (rest.length + actions.length > MAXIMUM_APPLICATIONS) {
+    context.logger.log('error', `execute_extension: more than ${MAXIMUM_APPLICATIONS} applications would wait`, { uuid: leg.uuid });
+    return;
+  }
+  // What ran before is in the log of applications; here it would only grow the row.
+  const [running, ...after] = rest;
+  execution.applications = [...(running === undefined ? [] : [running]), ...actions.map((action) => ({ ...action })), ...after];
+  execution.index = 0;
+  leg.dirty = true;
 }
 
 /** Hunts the dialplan for a destination and starts running what it finds. */
@@ -248,25 +221,15 @@ export function route(context: CallContext, leg: Leg, destination: string, conte
   leg.record.caller.destinationNumber = destination;
   leg.record.caller.context = contextName;
   leg.dirty = true;
-  const dialplan = context.config().dialplan.get(contextName);
-  if (dialplan === undefined) {
+  const dialplan = dialplanNamed(context, contextName);
+  if (dialplan === null) {
     context.logger.log('warning', `there is no dialplan context ${contextName}`, { uuid: leg.uuid });
     context.hangup(leg, 'NO_ROUTE_DESTINATION');
     return;
   }
-  const find = lookup(context, leg);
-  const found = hunt(dialplan, {
-    field: (name) => {
-      const variable = /^\$\{/.test(name) ? expandVariables(name, find, callFunction(context)) : null;
-      return variable ?? callerField(leg, name) ?? leg.record.variables[name] ?? '';
-    },
-    runInline: (application, data) => {
-      const entry = APPLICATIONS[application];
-      if (entry?.inline === true) entry.run(context, leg, expandVariables(data, find, callFunction(context)));
-      else context.logger.log('warning', `application ${application} cannot run inline`, { uuid: leg.uuid });
-    },
-    localTime: () => localTimeOf(context.wallMicroseconds()),
-  });
+  const found = huntFor(context, leg, dialplan, destination);
+  // An inline application may have ended the leg.
+  if (!leg.up) return;
   if (found.actions.length === 0) {
     context.logger.log('notice', `no extension in context ${contextName} takes ${destination}`, { uuid: leg.uuid });
     context.hangup(leg, 'NO_ROUTE_DESTINATION');
@@ -312,7 +275,7 @@ function runOne(context: CallContext, leg: Leg, name: string, data: string): Out
   if (execution === null) return 'gone';
   let expanded = data;
   try {
-    expanded = expandVariables(data, lookup(context, leg), callFunction(context));
+    expanded = expandText(context, leg, data);
   } catch (error) {
     if (!(error instanceof UndropError)) throw error;
     context.logger.log('error', `${name}: ${error.describe()}`, { uuid: leg.uuid });
@@ -361,8 +324,42 @@ export function applicationDone(context: CallContext, leg: Leg): void {
   advance(context, leg);
 }
 
+/** The timer of the waiting application is over. */
+export function applicationTimer(context: CallContext, leg: Leg): void {
+  const running = runningApplication(leg);
+  if (running === null || !leg.up) return;
+  const { timer } = APPLICATIONS[running.application] ?? {};
+  if (timer === undefined) applicationDone(context, leg);
+  else timer(context, leg, running.data);
+}
+
+/** The playback of the waiting application is over; that of another one says nothing. */
+export function applicationPlayed(context: CallContext, leg: Leg): void {
+  const running = runningApplication(leg);
+  if (running === null || !leg.up) return;
+  const application = APPLICATIONS[running.application];
+  const isPlayer = Object.hasOwn(PLAY_APPLICATIONS, running.application);
+  if (application?.played === undefined && !isPlayer) return;
+  setMode(context, leg, { kind: 'idle' });
+  if (application?.played === undefined) applicationDone(context, leg);
+  else application.played(context, leg, running.data);
+}
+
+/** The peer sent a digit. */
+export function applicationDigit(context: CallContext, leg: Leg, digit: string): void {
+  const running = runningApplication(leg);
+  if (running !== null && leg.up) APPLICATIONS[running.application]?.digit?.(context, leg, running.data, digit);
+}
+
+/** After a crash: the waiting application goes on. */
+export function resumeApplication(context: CallContext, leg: Leg): void {
+  const running = runningApplication(leg);
+  if (running === null) context.advance(leg);
+  else APPLICATIONS[running.application]?.resume?.(context, leg, running.data);
+}
+
 /** The application that a leg waits in, or null. */
-export function runningApplication(leg: Leg): { readonly application: string; readonly data: string } | null {
+function runningApplication(leg: Leg): { readonly application: string; readonly data: string } | null {
   const execution = leg.record.execution;
   if (execution === null || !execution.running) return null;
   const logged = leg.record.applicationLog.at(-1);

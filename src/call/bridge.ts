@@ -1,17 +1,23 @@
 import { causeName, UndropError } from '../base/index.ts';
-import { parseDialString } from '../dialplan/index.ts';
+import { type DialLeg, literalText, parseDialString } from '../dialplan/index.ts';
 import { canRelay } from '../sdp/index.ts';
-
 import type { CallContext } from './context.ts';
 import { resolveEndpoint } from './dial.ts';
+import { groupCall } from './dialplan-function.ts';
 import { answer, preAnswer, ringReady } from './inbound.ts';
 import type { Leg } from './leg.ts';
 import { relay, setMode } from './media-control.ts';
 
-/** Seconds that an attempt may ring (`call_timeout`, `originate_timeout`, `leg_timeout`; FreeSWITCH's default 60). */
-function ringSeconds(leg: Leg): number {
-  for (const name of ['call_timeout', 'originate_timeout', 'leg_timeout']) {
-    const value = Number(leg.record.variables[name]);
+/** Seconds that an attempt may ring (`originate_timeout` of the dial string or the leg, `call_timeout`, `leg_timeout`; FreeSWITCH's default 60). */
+function ringSeconds(leg: Leg, ofDialString: ReadonlyMap<string, string>): number {
+  const { variables } = leg.record;
+  for (const text of [
+    ofDialString.get('originate_timeout'),
+    variables['call_timeout'],
+    variables['originate_timeout'],
+    variables['leg_timeout'],
+  ]) {
+    const value = Number(text);
     if (Number.isFinite(value) && value > 0) return value;
   }
   return 60;
@@ -19,7 +25,11 @@ function ringSeconds(leg: Leg): number {
 
 /** The bridge application: rings the legs of the dial string's first attempt. */
 export function startBridge(context: CallContext, leg: Leg, dialString: string): void {
-  leg.record.bridgeAttempt = { callees: [], dialString, groupIndex: -1, deadline: 0 };
+  // A group is its members from the beginning, so that its order counts as `|` does.
+  const expanded = dialString.replace(/(^|[,|}\]])(\s*)group\/([^,|[\]{}]+)/g, (_text, before: string, blank: string, group: string) => {
+    return `${before}${blank}${groupCall(context, group)}`;
+  });
+  leg.record.bridgeAttempt = { callees: [], dialString: expanded, groupIndex: -1, deadline: 0 };
   leg.dirty = true;
   nextAttempt(context, leg, 'NO_ROUTE_DESTINATION');
 }
@@ -32,32 +42,14 @@ function nextAttempt(context: CallContext, leg: Leg, lastCause: string): void {
   try {
     const plan = parseDialString(attempt.dialString);
     for (attempt.groupIndex += 1; attempt.groupIndex < plan.attempts.length; attempt.groupIndex += 1) {
-      const seconds = ringSeconds(leg);
+      const seconds = ringSeconds(leg, plan.globalVariables);
       attempt.deadline = context.wallMicroseconds() + Math.round(seconds * 1_000_000);
       attempt.callees = [];
-      for (const dialLeg of plan.attempts[attempt.groupIndex] ?? []) {
-        const resolved = resolveEndpoint(context, dialLeg.endpoint, context.config().variables.get('domain') ?? '');
-        if (resolved.kind === 'failed') {
-          context.logger.log('notice', `bridge to ${dialLeg.text} fails: ${resolved.reason}`, { uuid: leg.uuid });
-          cause = causeName(resolved.cause);
-          continue;
-        }
-        for (const target of resolved.targets) {
-          const callee = context.createOutboundLeg({
-            profile: target.profile,
-            target: target.uri,
-            destination: target.destination,
-            gateway: target.gateway,
-            destinationNumber: resolved.number,
-            originator: leg,
-            variables: new Map([...exportedVariables(leg), ...plan.globalVariables, ...dialLeg.variables]),
-            callerIdName: leg.record.variables['effective_caller_id_name'] ?? leg.record.caller.callerIdName,
-            callerIdNumber: leg.record.variables['effective_caller_id_number'] ?? leg.record.caller.callerIdNumber,
-            applications: [],
-            context: leg.record.caller.context,
-          });
-          if (callee.up) attempt.callees.push(callee.uuid);
-        }
+      const legs = plan.attempts[attempt.groupIndex] ?? [];
+      if (loopBack(context, leg, legs)) return;
+      for (const dialLeg of legs) {
+        const failure = ring(context, leg, dialLeg, plan.globalVariables);
+        if (failure !== null) cause = failure;
       }
       if (attempt.callees.length > 0) {
         context.emit({ kind: 'timer', leg: leg.uuid, name: 'originate', delayMilliseconds: seconds * 1000 });
@@ -71,6 +63,73 @@ function nextAttempt(context: CallContext, leg: Leg, lastCause: string): void {
     cause = 'INVALID_NUMBER_FORMAT';
   }
   failed(context, leg, cause);
+}
+
+/** Calls whom a leg of the dial string names. The cause when that is nobody, else null. */
+function ring(context: CallContext, leg: Leg, dialLeg: DialLeg, globalVariables: ReadonlyMap<string, string>): string | null {
+  const resolved = resolveEndpoint(context, dialLeg.endpoint, context.config().variables.get('domain') ?? '');
+  if (resolved.kind === 'failed') {
+    context.logger.log('notice', `bridge to ${dialLeg.text} fails: ${resolved.reason}`, { uuid: leg.uuid });
+    return causeName(resolved.cause);
+  }
+  const own = leg.record.variables;
+  for (const target of resolved.targets) {
+    const variables = new Map([...exportedVariables(leg), ...globalVariables, ...(target.variables ?? []), ...dialLeg.variables]);
+    if (variables.has('leg_delay_start')) {
+      context.logger.log('warning', 'leg_delay_start has no effect here: the leg rings at once', { uuid: leg.uuid });
+    }
+    const callee = context.createOutboundLeg({
+      profile: target.profile,
+      target: target.uri,
+      destination: target.destination,
+      gateway: target.gateway,
+      destinationNumber: resolved.number,
+      originator: leg,
+      variables,
+      callerIdName: variables.get('origination_caller_id_name') ?? own['effective_caller_id_name'] ?? leg.record.caller.callerIdName,
+      callerIdNumber:
+        variables.get('origination_caller_id_number') ?? own['effective_caller_id_number'] ?? leg.record.caller.callerIdNumber,
+      applications: [],
+      context: leg.record.caller.context,
+    });
+    if (!callee.up) continue;
+    leg.record.bridgeAttempt?.callees.push(callee.uuid);
+    const seconds = Number(variables.get('leg_timeout'));
+    if (seconds > 0) context.schedule(callee, { seconds, cause: 'NO_ANSWER', whileUnanswered: true });
+  }
+  return null;
+}
+
+/**
+ * `loopback/extension[/context]` alone: there is no leg of its own for it, the calling leg goes to the extension itself.
+ * `loopback/app=NAME:DATA` runs that application. Beside other legs it is refused (dial.ts).
+ */
+function loopBack(context: CallContext, leg: Leg, legs: readonly DialLeg[]): boolean {
+  const endpoint = legs.length === 1 ? legs[0]?.endpoint : undefined;
+  if (endpoint?.kind !== 'loopback') return false;
+  leg.record.bridgeAttempt = null;
+  leg.dirty = true;
+  const application = /^app=([^:]+)(?::(.*))?$/s.exec(legs[0]?.text.slice('loopback/'.length) ?? '');
+  const { execution } = leg.record;
+  if (application === null || execution === null) {
+    context.logger.log('notice', `loopback: the leg itself goes to ${endpoint.destination}`, { uuid: leg.uuid });
+    context.transfer(leg, endpoint.destination, endpoint.context ?? leg.record.caller.context);
+    return true;
+  }
+  const added = { application: application[1] ?? '', data: literalData(application[2] ?? '') };
+  execution.applications = [
+    ...execution.applications.slice(execution.index, execution.index + 1),
+    added,
+    ...execution.applications.slice(execution.index + 1),
+  ];
+  execution.index = 0;
+  context.applicationDone(leg);
+  return true;
+}
+
+/** The dial string's variables are replaced already: the application must not replace any again. */
+function literalData(data: string): string {
+  return data.includes('${') ? literalText(data) : data;
 }
 
 function exportedVariables(leg: Leg): Map<string, string> {
@@ -130,7 +189,7 @@ export function attemptTimeout(context: CallContext, leg: Leg): void {
 export function calleeProgress(context: CallContext, callee: Leg, earlyMedia: boolean): void {
   const caller = callerOf(context, callee);
   if (caller === null) return;
-  if (!earlyMedia) {
+  if (!earlyMedia || /^(true|yes|on|1)$/i.test(callee.record.variables['ignore_early_media'] ?? '')) {
     ringReady(context, caller);
     return;
   }

@@ -4,6 +4,7 @@ import type { DigestAccount, LocalParty, SipHeader } from '../sip/index.ts';
 import type { Effect } from './effect.ts';
 import type { Leg } from './leg.ts';
 import type { CallerProfileRecord } from './record.ts';
+import type { SharedData } from './shared-data.ts';
 
 /** A conference room while it has members. */
 export interface Room {
@@ -23,6 +24,8 @@ export interface HangupOptions {
   readonly reason?: string;
   /** The peer ended the leg (its BYE or final response): nothing is sent. */
   readonly byPeer?: boolean;
+  /** Further headers of a refusal. */
+  readonly headers?: readonly { readonly name: string; readonly value: string }[];
   readonly disposition?: 'send_bye' | 'recv_bye' | 'send_refuse' | 'recv_refuse' | 'send_cancel' | 'recv_cancel';
 }
 
@@ -79,6 +82,7 @@ export interface CallContext {
   readonly rooms: Map<string, Room>;
   readonly coreUuid: string;
   readonly logger: Logger;
+  readonly shared: SharedData;
   config(): Config;
   profile(name: string): SipProfile | null;
   party(profile: SipProfile): LocalParty;
@@ -103,6 +107,10 @@ export interface CallContext {
   advance(leg: Leg): void;
   /** The running application is over; go on with the next. */
   applicationDone(leg: Leg): void;
+  /** Sends the leg to another extension. */
+  transfer(leg: Leg, extension: string, dialplanContext: string): void;
+  /** Hangs up after `seconds`; null takes that back. */
+  schedule(leg: Leg, when: { readonly seconds: number; readonly cause: string; readonly whileUnanswered?: boolean } | null): void;
   hangup(leg: Leg, cause: string, options?: HangupOptions): void;
   answer(leg: Leg): boolean;
   createOutboundLeg(request: OutboundRequest): Leg;

@@ -3,7 +3,7 @@ import { assert, unreachable } from '../base/index.ts';
 import type { Config, SipProfile } from '../config/index.ts';
 import type { LocalParty, SipRequest } from '../sip/index.ts';
 import { createResponse, serializeMessage } from '../sip/index.ts';
-import { advance, applicationDone, route, runningApplication } from './application.ts';
+import { advance, applicationDone, applicationPlayed, applicationTimer, route } from './application.ts';
 import { attemptTimeout, calleeAnswered, calleeFailed, calleeProgress, unbridge } from './bridge.ts';
 import { leaveConference } from './conference.ts';
 import type { CallContext, DialContact, DialGateway, OutboundRequest, Room } from './context.ts';
@@ -13,13 +13,15 @@ import { receiveAcknowledge, receiveDtmf, receiveRequest } from './in-dialog.ts'
 import { answer, receiveInvite } from './inbound.ts';
 import type { CallInput } from './input.ts';
 import type { Leg } from './leg.ts';
-import { openMedia, setMode } from './media-control.ts';
+import { openMedia } from './media-control.ts';
 import { moveToOtherPort } from './move-port.ts';
 import { createOutboundLeg, resolved, sendInvite } from './outbound.ts';
 import { PortRange } from './port-range.ts';
 import type { LegRecord } from './record.ts';
 import { receiveResponse, requestTimeout } from './response.ts';
 import { restoreMedia, restoreSignalling, resume } from './restore.ts';
+import { dueHangup, scheduleHangup } from './scheduled-hangup.ts';
+import { SharedData } from './shared-data.ts';
 import { verificationFailed, verify } from './verify.ts';
 
 /** Ports tried for one leg before it is refused. */
@@ -292,23 +294,20 @@ export class CallEngine {
 
   #played(leg: Leg, playId: string): void {
     const endpoint = leg.record.media?.endpoint;
-    if (runningApplication(leg)?.application !== 'playback' || endpoint == null) return;
-    if (endpoint.mode.kind !== 'play' || endpoint.mode.playId !== playId) return;
-    setMode(this.#context, leg, { kind: 'idle' });
-    applicationDone(this.#context, leg);
+    if (endpoint?.mode.kind === 'play' && endpoint.mode.playId === playId) applicationPlayed(this.#context, leg);
   }
 
   #timer(leg: Leg, name: 'application' | 'originate' | 'hangup' | 'verify'): void {
     switch (name) {
       case 'application':
-        applicationDone(this.#context, leg);
+        applicationTimer(this.#context, leg);
         return;
       case 'originate':
         if (leg.record.bridgeAttempt !== null) attemptTimeout(this.#context, leg);
         else if (leg.record.direction === 'outbound' && !leg.answered) hangup(this.#context, leg, 'NO_ANSWER');
         return;
       case 'hangup':
-        hangup(this.#context, leg, 'ALLOTTED_TIMEOUT');
+        dueHangup(this.#context, leg);
         return;
       case 'verify':
         if (leg.verifyTries !== null && leg.verifyTries > 0)
@@ -327,6 +326,7 @@ export class CallEngine {
       rooms: this.rooms,
       coreUuid: options.coreUuid,
       logger: options.logger,
+      shared: new SharedData(),
       config: options.config,
       profile: (name) => options.config().profiles.get(name) ?? null,
       party: partyOf,
@@ -349,6 +349,8 @@ export class CallEngine {
       removeLeg: (leg) => this.#removeLeg(leg),
       advance: (leg) => advance(context, leg),
       applicationDone: (leg) => applicationDone(context, leg),
+      transfer: (leg, extension, dialplanContext) => route(context, leg, extension, dialplanContext),
+      schedule: (leg, when) => scheduleHangup(context, leg, when),
       hangup: (leg, cause, hangupOptions) => hangup(context, leg, cause, hangupOptions),
       answer: (leg) => answer(context, leg),
       createOutboundLeg: (request) => createOutboundLeg(context, request),

@@ -74,7 +74,7 @@ function tellPeer(context: CallContext, leg: Leg, cause: string, wasAnswered: bo
       record.hangupCode = status;
       respond(context, leg, transaction, status, {
         ...(options.reason === undefined ? {} : { reason: options.reason }),
-        headers: [{ name: 'Reason', value: reasonHeader(cause) }],
+        headers: [{ name: 'Reason', value: reasonHeader(cause) }, ...(options.headers ?? [])],
       });
     }
     finishLeg(context, leg);

@@ -1,6 +1,7 @@
 import type { Address } from '../base/index.ts';
 import type { SipRequest } from '../sip/index.ts';
 import { headerValue, parseCSeq, refreshTarget } from '../sip/index.ts';
+import { applicationDigit } from './application.ts';
 import { bind } from './bridge.ts';
 import type { CallContext } from './context.ts';
 import { sayBye } from './hangup.ts';
@@ -162,6 +163,7 @@ export function receiveDtmf(context: CallContext, leg: Leg, digit: string, durat
     ['DTMF-Duration', String(durationMilliseconds * 8)],
     ['DTMF-Source', source],
   ]);
+  applicationDigit(context, leg, digit);
 }
 
 /** The ACK to our 2xx; with the answer when the offer was ours. */

@@ -24,8 +24,8 @@ export function receiveInvite(context: CallContext, input: Extract<CallInput, { 
   const number = from?.uri.user ?? 'anonymous';
   caller.username = input.user?.id ?? number;
   caller.dialplan = profile.dialplan;
-  caller.callerIdNumber = input.user?.variables.get('effective_caller_id_number') ?? number;
-  caller.callerIdName = input.user?.variables.get('effective_caller_id_name') ?? from?.displayName ?? number;
+  caller.callerIdNumber = number;
+  caller.callerIdName = from?.displayName ?? number;
   caller.ani = number;
   caller.networkAddr = source.ip;
   caller.destinationNumber = input.gateway?.destination ?? target?.user ?? 'service';
@@ -46,7 +46,12 @@ export function receiveInvite(context: CallContext, input: Extract<CallInput, { 
     source,
   });
   const leg = new Leg(record);
-  for (const [name, value] of input.user?.variables ?? []) record.variables[name] = value;
+  if (input.user !== null) {
+    for (const [name, value] of input.user.variables) record.variables[name] = value;
+    record.variables['user_name'] = input.user.id;
+    record.variables['domain_name'] = input.user.domain;
+    record.variables['sip_authorized'] = 'true';
+  }
   setInboundVariables(record.variables, input, { from, to, target });
   const transaction = openServerTransaction(leg, input.key, request, source);
   context.addLeg(leg);

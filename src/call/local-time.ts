@@ -1,24 +1,43 @@
-import type { LocalTime } from '../dialplan/index.ts';
+import type { LocalTime, TimeZoneChoice } from '../dialplan/index.ts';
 
 const DAY = 86_400_000;
+const HOST: TimeZoneChoice = { offsetHours: null, name: null };
 
-/** Calendar time of this host for the dialplan's time conditions. */
-export function localTimeOf(wallMicroseconds: number): LocalTime {
-  const date = new Date(wallMicroseconds / 1000);
-  const midnight = Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
-  const dayOfYear = Math.round((midnight - Date.UTC(date.getFullYear(), 0, 1)) / DAY) + 1;
-  // ISO 8601: the week of the year's first Thursday is week 1.
-  const thursday = new Date(midnight + (4 - (date.getDay() || 7)) * DAY);
-  const week = Math.floor((thursday.getTime() - Date.UTC(thursday.getUTCFullYear(), 0, 1)) / DAY / 7) + 1;
+/** Calendar time for the dialplan: of this host, of a fixed offset, or of a named zone; an unknown name counts as the host's. */
+export function localTimeOf(wallMicroseconds: number, zone: TimeZoneChoice = HOST): LocalTime {
+  const now = wallMicroseconds / 1000;
+  const offset = offsetMinutes(now, zone);
+  // A date whose UTC fields are the local ones.
+  const local = new Date(now + offset * 60_000);
+  const year = local.getUTCFullYear();
+  const midnight = Date.UTC(year, local.getUTCMonth(), local.getUTCDate());
+  const winter = Math.min(...[0, 6].map((month) => offsetMinutes(Date.UTC(year, month, 1), zone)));
   return {
-    year: date.getFullYear(),
-    month: date.getMonth() + 1,
-    dayOfMonth: date.getDate(),
-    dayOfYear,
-    week,
-    weekday: date.getDay() + 1,
-    hour: date.getHours(),
-    minute: date.getMinutes(),
-    second: date.getSeconds(),
+    year,
+    month: local.getUTCMonth() + 1,
+    dayOfMonth: local.getUTCDate(),
+    dayOfYear: Math.round((midnight - Date.UTC(year, 0, 1)) / DAY) + 1,
+    weekday: local.getUTCDay() + 1,
+    hour: local.getUTCHours(),
+    minute: local.getUTCMinutes(),
+    second: local.getUTCSeconds(),
+    offsetMinutes: offset,
+    daylightSaving: offset > winter,
   };
+}
+
+function offsetMinutes(milliseconds: number, zone: TimeZoneChoice): number {
+  if (zone.offsetHours !== null) return zone.offsetHours * 60;
+  if (zone.name !== null) {
+    try {
+      const parts = new Intl.DateTimeFormat('en-US', { timeZone: zone.name, timeZoneName: 'longOffset' }).formatToParts(milliseconds);
+      const name = parts.find((part) => part.type === 'timeZoneName')?.value ?? 'GMT';
+      const match = /^GMT(?:([+-])(\d{2}):(\d{2}))?/.exec(name);
+      const minutes = Number(match?.[2] ?? 0) * 60 + Number(match?.[3] ?? 0);
+      return match?.[1] === '-' ? -minutes : minutes;
+    } catch {
+      // Not a zone that this host knows.
+    }
+  }
+  return -new Date(milliseconds).getTimezoneOffset();
 }

@@ -1,5 +1,5 @@
 import { assert, sameAddress } from '../base/index.ts';
-import type { SipProfile } from '../config/index.ts';
+import { parseCodecPreferences, type SipProfile } from '../config/index.ts';
 import type { EndpointState } from '../media/protocol.ts';
 import type { AnswerResult, AppliedAnswer, Direction, LocalSession } from '../sdp/index.ts';
 import { applyAnswer, createAnswer, createBridgeOffer, createOffer, mayReceive, maySend } from '../sdp/index.ts';
@@ -67,7 +67,9 @@ export function offerToCallee(context: CallContext, leg: Leg, originator: Leg | 
   const profile = profileOf(context, leg);
   const telephoneEventPayloadType = profile.dtmfType === 'rfc2833' ? profile.telephoneEventPayloadType : null;
   const agreed = originator?.record.media?.endpoint?.format ?? null;
-  const codecs = [...profile.outboundCodecs];
+  // `absolute_codec_string` of the leg takes the place of the profile's list; one that cannot be read is ignored.
+  const own = parseCodecPreferences(leg.record.variables['absolute_codec_string'] ?? '') ?? [];
+  const codecs = [...(own.length > 0 ? own : profile.outboundCodecs)];
   if (agreed !== null) codecs.sort((left, right) => Number(right.name === agreed.name) - Number(left.name === agreed.name));
   const callerSdp = originator?.record.media?.remoteSdp ?? null;
   if (callerSdp === null) return createOffer({ ...localSession(context, leg), codecs, telephoneEventPayloadType });

@@ -83,6 +83,24 @@ export interface ExecutionRecord {
   /** Milliseconds into a playback or sleep, wall time it began, and when it shall end (wall microseconds, 0 = none). */
   startedAt: number;
   deadline: number;
+  /** Digits that the running application collects; absent or null when it collects none. */
+  collection?: DigitCollectionRecord | null;
+}
+
+/** `prompt`: the prompt plays; `invalid`: the sound for wrong digits does; `waiting`: nothing plays, `deadline` runs. */
+export interface DigitCollectionRecord {
+  digits: string;
+  /** From 1. */
+  attempt: number;
+  phase: 'prompt' | 'invalid' | 'waiting';
+}
+
+/** A hangup at a time of its own: `sched_hangup`, or `leg_timeout` (then only while there is no answer). */
+export interface ScheduledHangupRecord {
+  /** Wall microseconds. */
+  deadline: number;
+  cause: string;
+  whileUnanswered: boolean;
 }
 
 /** FreeSWITCH's caller profile. */
@@ -174,6 +192,9 @@ export interface LegRecord {
   bridgeAttempt: BridgeAttemptRecord | null;
   conference: ConferenceMemberRecord | null;
   sessionTimer: SessionTimerRecord | null;
+  /** `realm/id` of the resources that `limit` counts. */
+  limits?: string[];
+  scheduledHangup?: ScheduledHangupRecord | null;
   times: TimesRecord;
   /** FreeSWITCH cause name (`NORMAL_CLEARING`), null while up. */
   hangupCause: string | null;

@@ -1,7 +1,7 @@
 import { bytesOf } from '../sip/index.ts';
-import { runningApplication, startPlayback } from './application.ts';
+import { resumeApplication } from './application.ts';
 import { hasAccount } from './authenticate.ts';
-import { partnerGone, resumeAttempt } from './bridge.ts';
+import { partnerGone } from './bridge.ts';
 import { enterRoom } from './conference.ts';
 import type { CallContext } from './context.ts';
 import { finishLeg, sayBye, sendCancel } from './hangup.ts';
@@ -9,6 +9,7 @@ import { Leg } from './leg.ts';
 import { openMedia } from './media-control.ts';
 import { openOutbound } from './outbound.ts';
 import type { LegRecord } from './record.ts';
+import { resumeScheduledHangup } from './scheduled-hangup.ts';
 import { parseStoredRequest } from './signalling.ts';
 
 /** Our CSeq goes on this much higher, so that a request sent without a save of its own is never repeated (gaps are legal). */
@@ -103,6 +104,7 @@ function resumeHangup(context: CallContext, leg: Leg): void {
 export function resume(context: CallContext, leg: Leg): void {
   const { record } = leg;
   if (!leg.up) return;
+  resumeScheduledHangup(context, leg);
   if (record.conference !== null) enterRoom(context, leg);
   if (record.media?.endpoint == null) {
     // The crash came before a port was chosen.
@@ -110,7 +112,7 @@ export function resume(context: CallContext, leg: Leg): void {
     if (record.direction === 'outbound') {
       if (record.originator !== null) orphan(context, leg);
       if (leg.up) openOutbound(context, leg);
-      if (leg.up) resumeApplication(context, leg);
+      if (leg.up) resumeExecution(context, leg);
     } else if (!openMedia(context, leg, 'route')) context.hangup(leg, 'SWITCH_CONGESTION');
     return;
   }
@@ -123,17 +125,10 @@ export function resume(context: CallContext, leg: Leg): void {
     orphan(context, leg);
     return;
   }
-  resumeApplication(context, leg);
+  resumeExecution(context, leg);
 }
 
-/** An outbound leg whose originator is gone has nobody to talk to. */
-function orphan(context: CallContext, leg: Leg): void {
-  const originator = leg.record.originator === null ? undefined : context.legs.get(leg.record.originator.uuid);
-  const awaited = originator?.record.bridgeAttempt?.callees.includes(leg.uuid) ?? false;
-  if (!awaited) context.hangup(leg, 'ORIGINATOR_CANCEL');
-}
-
-function resumeApplication(context: CallContext, leg: Leg): void {
+function resumeExecution(context: CallContext, leg: Leg): void {
   const { execution } = leg.record;
   if (execution === null) return;
   if (leg.record.direction === 'outbound' && !leg.answered) {
@@ -142,25 +137,12 @@ function resumeApplication(context: CallContext, leg: Leg): void {
     context.emit({ kind: 'timer', leg: leg.uuid, name: 'originate', delayMilliseconds: left });
     return;
   }
-  const running = runningApplication(leg);
-  if (running === null) {
-    context.advance(leg);
-    return;
-  }
-  const now = context.wallMicroseconds();
-  switch (running.application) {
-    case 'bridge':
-      resumeAttempt(context, leg, running.data);
-      return;
-    case 'sleep': {
-      const delayMilliseconds = Math.max(0, (execution.deadline - now) / 1000);
-      context.emit({ kind: 'timer', leg: leg.uuid, name: 'application', delayMilliseconds });
-      return;
-    }
-    case 'playback':
-      startPlayback(context, leg, running.data, Math.max(0, Math.floor((now - execution.startedAt) / 1000)));
-      return;
-    default:
-      return;
-  }
+  resumeApplication(context, leg);
+}
+
+/** An outbound leg whose originator is gone has nobody to talk to. */
+function orphan(context: CallContext, leg: Leg): void {
+  const originator = leg.record.originator === null ? undefined : context.legs.get(leg.record.originator.uuid);
+  const awaited = originator?.record.bridgeAttempt?.callees.includes(leg.uuid) ?? false;
+  if (!awaited) context.hangup(leg, 'ORIGINATOR_CANCEL');
 }

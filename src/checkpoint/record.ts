@@ -3,9 +3,11 @@ export {
   type CallerProfileRecord,
   type ConferenceMemberRecord,
   type DialogRecord,
+  type DigitCollectionRecord,
   type ExecutionRecord,
   type LegRecord,
   type MediaRecord,
   RECORD_VERSION,
+  type ScheduledHangupRecord,
   type TimesRecord,
 } from '../call/index.ts';

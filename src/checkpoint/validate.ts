@@ -1,6 +1,6 @@
 import type { Address } from '../base/index.ts';
 import type { AudioFormat, EndpointMode, EndpointState, PlaySource } from '../media/protocol.ts';
-import type { CallerProfileRecord, LegRecord } from './record.ts';
+import type { CallerProfileRecord, DigitCollectionRecord, LegRecord, ScheduledHangupRecord } from './record.ts';
 import { RECORD_VERSION } from './record.ts';
 
 /** Says what is wrong with a value, `path: what`, or null. Written by hand: it runs for every call of every restart. */
@@ -25,6 +25,11 @@ function integer(minimum: number, maximum: number): Check<number> {
     typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum
       ? null
       : `${path}: ${describe(value)} is not an integer from ${minimum} to ${maximum}`;
+}
+
+/** What rows of an earlier version do not have. */
+function optional<T>(check: Check<T>): Check<T> {
+  return (value, path) => (value === undefined ? null : check(value, path));
 }
 
 function nullable<T>(check: Check<T>): Check<T | null> {
@@ -232,6 +237,15 @@ const record: Check<LegRecord> = object<LegRecord>({
       running: truth,
       startedAt: whole,
       deadline: whole,
+      collection: optional(
+        nullable(
+          object<DigitCollectionRecord>({
+            digits: text,
+            attempt: integer(1, 1_000_000),
+            phase: oneOf('prompt', 'invalid', 'waiting'),
+          }),
+        ),
+      ),
     }),
   ),
   applicationLog: list(object<Item<LegRecord['applicationLog']>>({ application: text, data: text, at: whole })),
@@ -251,6 +265,8 @@ const record: Check<LegRecord> = object<LegRecord>({
     }),
   ),
   sessionTimer: nullable(object<Present<LegRecord['sessionTimer']>>({ interval: whole, weRefresh: truth, deadline: whole })),
+  limits: optional(list(text)),
+  scheduledHangup: optional(nullable(object<ScheduledHangupRecord>({ deadline: whole, cause: required, whileUnanswered: truth }))),
   times: object<LegRecord['times']>({
     created: whole,
     profileCreated: whole,

@@ -52,12 +52,17 @@ function readArguments(words: readonly string[]): { load: LoadOptions; expanded:
     } else return null;
   }
   if (directory === null) return null;
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const localIpv4 = localAddress('IPv4') ?? '127.0.0.1';
+  const localNetwork = addresses.find(({ address }) => address === localIpv4)?.cidr ?? null;
   const load: LoadOptions = {
     directory: resolve(directory),
     stateDirectory: resolve(state ?? '.'),
     hostname: systemHostname(),
-    localIpv4: localAddress('IPv4') ?? '127.0.0.1',
+    localIpv4,
     localIpv6: localAddress('IPv6') ?? '::1',
+    localAddresses: addresses.map(({ address }) => address),
+    ...(localNetwork === null ? {} : { localNetwork }),
     environment: process.env,
   };
   return { load, expanded };

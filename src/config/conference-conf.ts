@@ -10,7 +10,7 @@ const TABLE: ParameterTable = {
     names(`muted-sound unmuted-sound alone-sound moh-sound enter-sound exit-sound kicked-sound locked-sound is-locked-sound is-unlocked-sound
     pin-sound bad-pin-sound caller-id-name caller-id-number comfort-noise caller-controls moderator-controls sound-prefix tts-engine tts-voice
     conference-flags member-flags auto-gain-level suppress-events verbose-events video-canvas-bgcolor video-canvas-size video-layout-name
-    video-layout-conf video-canvas-count video-mode video-fps video-auto-floor-msec video-codec-bandwidth video-letterbox-bgcolor
+    video-layout-conf video-layout-bgcolor video-canvas-count video-mode video-fps video-auto-floor-msec video-codec-bandwidth video-letterbox-bgcolor
     video-no-video-avatar video-mute-banner video-quality video-mute-exit-canvas video-kps-debounce video-border-size video-super-canvas-bgcolor
     video-super-canvas-label-layers video-codec-config-profile-name video-canvas-bgimg video-border-color video-super-canvas-show-all-layers
     video-auto-floor-msec video-second-screen-auto-floor auto-energy-level max-energy-level max-energy-hit-trigger auto-energy-sec

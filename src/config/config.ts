@@ -67,6 +67,8 @@ export interface SipProfile {
   readonly recoveryRefresh: 'auto' | 'reinvite' | 'none';
   /** Ours: verifications a second. */
   readonly recoveryRate: number;
+  /** `apply-inbound-acl`, every one: a call from an address that one of them allows needs no password. Absent = none. */
+  readonly inboundAccessLists?: readonly string[];
   /** Every `<param>` as written, for `sofia status profile` and for what others read later. */
   readonly parameters: ReadonlyMap<string, string>;
   readonly gateways?: ReadonlyMap<string, GatewayConfig>;
@@ -78,6 +80,22 @@ export interface EventSocketConfig {
   readonly password: string;
   /** `apply-inbound-acl`, default `loopback.auto`. */
   readonly acl: string;
+  /** The lists of acl.conf and FreeSWITCH's automatic ones, for the names in `acl`. */
+  readonly accessLists?: ReadonlyMap<string, AccessList>;
+}
+
+/** One network of an access list; `user` (`name@domain`) came from a directory user's `cidr`. */
+export interface AccessEntry {
+  readonly network: string;
+  readonly allow: boolean;
+  readonly user: { readonly id: string; readonly domain: string } | null;
+}
+
+/** `<list>` of acl.conf. The longest network that holds the address decides, else the default. */
+export interface AccessList {
+  readonly name: string;
+  readonly allowByDefault: boolean;
+  readonly entries: readonly AccessEntry[];
 }
 
 export interface ConferenceProfile {
@@ -97,6 +115,8 @@ export interface DirectoryUser {
   readonly password: string | null;
   /** `a1-hash` = MD5(user:realm:password), when the password is not stored. */
   readonly a1Hash: string | null;
+  /** `cidr`: networks whose calls are this user's (acl.conf, `domain=`). */
+  readonly cidr?: string;
   readonly parameters: ReadonlyMap<string, string>;
   readonly variables: ReadonlyMap<string, string>;
 }
@@ -132,6 +152,8 @@ export interface Config {
   readonly apiOnStartup: readonly string[];
   readonly profiles: ReadonlyMap<string, SipProfile>;
   readonly eventSocket: EventSocketConfig;
+  /** acl.conf and the automatic lists, by name. */
+  readonly accessLists?: ReadonlyMap<string, AccessList>;
   readonly conferenceProfiles: ReadonlyMap<string, ConferenceProfile>;
   readonly modules: readonly string[];
   readonly dialplan: ReadonlyMap<string, DialplanContext>;

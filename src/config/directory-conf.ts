@@ -68,6 +68,7 @@ function readUsers(
       domain,
       password: parameters.get('password') ?? null,
       a1Hash: parameters.get('a1-hash') ?? null,
+      ...(element.attributes['cidr'] ? { cidr: element.attributes['cidr'] } : {}),
       parameters,
       variables,
     });

@@ -1,4 +1,4 @@
-import type { EventSocketConfig, SourcePosition } from './config.ts';
+import type { AccessList, EventSocketConfig, SourcePosition } from './config.ts';
 import { names, Parameters, type ParameterTable } from './parameters.ts';
 import type { ConfigReport } from './report.ts';
 import { childrenNamed, type XmlElement } from './xml.ts';
@@ -13,7 +13,12 @@ const LOCAL_ACL = 'loopback.auto';
 const DEFAULT_PASSWORD = 'ClueCon';
 
 /** event_socket.conf. */
-export function readEventSocketConf(element: XmlElement | undefined, fallback: SourcePosition, report: ConfigReport): EventSocketConfig {
+export function readEventSocketConf(
+  element: XmlElement | undefined,
+  fallback: SourcePosition,
+  report: ConfigReport,
+  accessLists: ReadonlyMap<string, AccessList>,
+): EventSocketConfig {
   const settings = element === undefined ? undefined : childrenNamed(element, 'settings')[0];
   const parameters = new Parameters(settings, element?.position ?? fallback, report, TABLE);
   const result = {
@@ -21,6 +26,7 @@ export function readEventSocketConf(element: XmlElement | undefined, fallback: S
     listenPort: parameters.port('listen-port', 8021),
     password: parameters.filled('password') ?? DEFAULT_PASSWORD,
     acl: parameters.filled('apply-inbound-acl') ?? LOCAL_ACL,
+    accessLists,
   };
   const local = result.acl === LOCAL_ACL || result.listenIp === '::1' || result.listenIp.startsWith('127.');
   if (!local && result.password === DEFAULT_PASSWORD) {

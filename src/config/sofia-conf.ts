@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
+import { parseNetwork } from './access-list.ts';
 import { parseCodecPreferences } from './codec-preferences.ts';
-import type { CodecPreference, SipProfile } from './config.ts';
+import type { AccessList, CodecPreference, SipProfile } from './config.ts';
 import { readGateways } from './gateway-conf.ts';
 import { isTrue, Parameters } from './parameters.ts';
 import { type ConfigReport, formatPosition } from './report.ts';
@@ -17,6 +18,9 @@ export interface SofiaDefaults {
   readonly localIpv4: string;
   /** Names of the directory's domains, for `<domain name="all" alias="true"/>`. */
   readonly domains: readonly string[];
+  readonly accessLists: ReadonlyMap<string, AccessList>;
+  /** Absent = not checked. */
+  readonly localAddresses?: readonly string[];
 }
 
 /** sofia.conf: `<profiles><profile name="…">`. */
@@ -46,6 +50,10 @@ export function readSofiaConf(
       if (profiles.size >= MAX_PROFILES) {
         report.error(profile.position, `more than ${MAX_PROFILES} profiles`);
         return profiles;
+      }
+      if (defaults.localAddresses !== undefined && isIP(profile.sipIp) === 6 && !defaults.localAddresses.includes(profile.sipIp)) {
+        report.warn(profile.position, `the profile "${profile.name}" is left out: this host has no address ${profile.sipIp}`);
+        continue;
       }
       const key = `${profile.sipIp} ${profile.sipPort}`;
       const other = bound.get(key);
@@ -86,12 +94,7 @@ function readProfile(element: XmlElement, report: ConfigReport, defaults: SofiaD
   }
   const timerT1 = parameters.integer('timer-t1', 500, 10, 60_000);
   const authCalls = parameters.boolean('auth-calls', true);
-  if (!authCalls && parameters.filled('apply-inbound-acl') !== null) {
-    report.warn(
-      parameters.position('apply-inbound-acl'),
-      'sip profile: apply-inbound-acl has no effect yet, and auth-calls is false: calls from everywhere are accepted',
-    );
-  }
+  const inboundAccessLists = readAccessLists('apply-inbound-acl', settings, report, defaults);
   const common = codecs('codec-prefs', parameters, report) ?? DEFAULT_CODECS;
   return Object.freeze({
     name: name ?? '',
@@ -125,9 +128,24 @@ function readProfile(element: XmlElement, report: ConfigReport, defaults: SofiaD
     timerT1X64: parameters.integer('timer-t1x64', timerT1 * 64, 100, 3_840_000),
     recoveryRefresh: parameters.choice('recovery-refresh', ['auto', 'reinvite', 'none'] as const, 'auto'),
     recoveryRate: parameters.integer('recovery-rate', 500, 1, 100_000),
+    ...(inboundAccessLists.length === 0 ? {} : { inboundAccessLists }),
     parameters: parameters.all,
     gateways: readGateways(element, report),
   });
+}
+
+/** Every `<param>` of a name that stands for an access list; FreeSWITCH takes several. */
+function readAccessLists(name: string, settings: XmlElement | undefined, report: ConfigReport, defaults: SofiaDefaults): readonly string[] {
+  const found: string[] = [];
+  for (const child of settings?.children ?? []) {
+    const value = child.attributes['value'] ?? '';
+    if (child.attributes['name']?.toLowerCase() !== name || value === '') continue;
+    if (!defaults.accessLists.has(value) && parseNetwork(value) === null) {
+      report.warn(child.position, `sip profile: ${name}: acl.conf has no list "${value}"; it allows nobody`);
+    }
+    found.push(value);
+  }
+  return found;
 }
 
 function readAliases(element: XmlElement, defaults: SofiaDefaults): readonly string[] {

@@ -3,7 +3,7 @@ import { names, type ParameterTable } from './parameters.ts';
 /** Parameters of a SIP profile (mod_sofia, sofia.c config_sofia). */
 export const PROFILE_PARAMETERS: ParameterTable = {
   area: 'sip profile',
-  used: names(`sip-ip sip-port rtp-ip ext-sip-ip ext-rtp-ip context dialplan inbound-codec-prefs outbound-codec-prefs codec-prefs track-calls
+  used: names(`apply-inbound-acl sip-ip sip-port rtp-ip ext-sip-ip ext-rtp-ip context dialplan inbound-codec-prefs outbound-codec-prefs codec-prefs track-calls
     auth-calls accept-blind-reg challenge-realm user-agent-string rfc2833-pt dtmf-type rtp-timeout-sec rtp-hold-timeout-sec enable-timer
     session-timeout minimum-session-expires enable-100rel timer-t1 timer-t2 timer-t4 timer-t1x64 recovery-refresh recovery-rate
     nonce-ttl force-register-domain force-register-db-domain sip-force-expires sip-expires-max-deviation
@@ -26,11 +26,11 @@ export const PROFILE_PARAMETERS: ParameterTable = {
     cng-pt p-asserted-id-parse rtcp-mux tcp-keepalive tcp-pingpong tcp-ping2pong tls-always-nat tcp-always-nat tcp-unreg-on-socket-close
     keepalive-method user-agent-filter max-reg-threads fire-message-events fire-transfer-events channel-xml-fetch-on-nightmare-transfer
     rtp-notimer-during-bridge initialism auto-restart cluster-hash contact-user default-ringback sdp-owner-string mwi-use-reg-callid
-    accept-blind-auth apply-register-acl apply-inbound-acl apply-proxy-acl apply-candidate-acl enable-rfc-5626 ignore-completed-elsewhere
+    accept-blind-auth use-rtp-timer inbound-zrtp-passthru apply-candidate-acl enable-rfc-5626 ignore-completed-elsewhere
     rtp-bind-port-range video-conversion tls dtls-version proxy-follow-redirect proxy-info-content-types proxy-hold allow-update
     server-rport-level client-rport-level sip-user-agent minimum-session-expires-strict session-refresh-method`),
   missing:
-    names(`tls-only ws-binding wss-binding odbc-dsn inbound-bypass-media inbound-proxy-media enable-3pcc manual-redirect disable-transfer
+    names(`apply-register-acl apply-proxy-acl tls-only ws-binding wss-binding odbc-dsn inbound-bypass-media inbound-proxy-media enable-3pcc manual-redirect disable-transfer
     disable-hold reg-acl rtp-secure-media require-secure-rtp stun-enabled stun-auto-disable outbound-proxy t38-passthru proxy-media bypass-media
     max-calls unregistered-action`),
 };

@@ -34,7 +34,7 @@ export interface DialLeg {
 }
 
 export interface DialStringPlan {
-  /** `{name=value}` at the front: for every leg. */
+  /** `{name=value}` or `<name=value>` at the front: for every leg. */
   readonly globalVariables: ReadonlyMap<string, string>;
   /** One after another (`|`); the legs of each at once (`,`). */
   readonly attempts: readonly (readonly DialLeg[])[];
@@ -44,12 +44,26 @@ export interface DialStringPlan {
 export function parseDialString(text: string): DialStringPlan {
   if (text.length > MAX_DIAL_STRING_LENGTH)
     throw invalid(text.slice(0, 100), `it has ${text.length} characters, at most ${MAX_DIAL_STRING_LENGTH} are allowed`);
-  if (text.includes(':_:') || text.trimStart().startsWith('<')) {
-    throw invalid(text, 'enterprise originate (":_:" and "<variables>") is not supported yet', 'ring all legs at once with ","');
-  }
   const globalVariables = new Map<string, string>();
   let rest = text.trim();
-  while (rest.startsWith('{')) rest = takeVariables(rest, '{', '}', globalVariables, text);
+  while (rest.startsWith('<')) rest = takeVariables(rest, '<', '>', globalVariables, text);
+  const parts = splitOutside(rest, ':_:').map((part) => part.trim());
+  const [only = ''] = parts;
+  if (parts.length === 1) return { globalVariables, attempts: readAttempts(only, globalVariables, text) };
+  return { globalVariables, attempts: [parts.flatMap((part) => readEnterprisePart(part, text))] };
+}
+
+/** One of the parts around `:_:`, which ring at once: its `{…}` are for its own legs only. */
+function readEnterprisePart(part: string, whole: string): readonly DialLeg[] {
+  const variables = new Map<string, string>();
+  const attempts = readAttempts(part, variables, whole);
+  if (attempts.length > 1) throw invalid(whole, 'a part of an enterprise originate (":_:") has "|" inside, which is not supported');
+  return attempts.flat().map((leg) => ({ ...leg, variables: new Map([...variables, ...leg.variables]) }));
+}
+
+function readAttempts(part: string, variables: Map<string, string>, text: string): DialLeg[][] {
+  let rest = part;
+  while (rest.startsWith('{')) rest = takeVariables(rest, '{', '}', variables, text);
   const attempts: DialLeg[][] = [];
   let count = 0;
   for (const group of splitOutside(rest, '|')) {
@@ -62,7 +76,7 @@ export function parseDialString(text: string): DialStringPlan {
     if (legs.length > 0) attempts.push(legs);
   }
   if (attempts.length === 0) throw invalid(text, 'it names nobody to call', 'write for example user/1000 or sofia/internal/1000@host');
-  return { globalVariables, attempts };
+  return attempts;
 }
 
 function invalid(text: string, problem: string, fix?: string): UndropError {
@@ -87,9 +101,10 @@ function splitOutside(text: string, separator: string): string[] {
     }
     if (character === '[' || character === '{') depth += 1;
     else if ((character === ']' || character === '}') && depth > 0) depth -= 1;
-    if (character === separator && depth === 0) {
+    if (depth === 0 && text.startsWith(separator, index)) {
       parts.push(part);
       part = '';
+      index += separator.length - 1;
     } else part += character;
   }
   parts.push(part);

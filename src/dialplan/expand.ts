@@ -84,3 +84,8 @@ function substring(value: string, offsetText: string | undefined, lengthText: st
   const length = lengthText === undefined ? 0 : Number(lengthText);
   return length > 0 ? rest.slice(0, length) : rest;
 }
+
+/** The text that `expandVariables` turns into this one: nothing in it is a variable or a function. */
+export function literalText(text: string): string {
+  return text.replace(/[\\$]/g, '\\$&');
+}

@@ -1,4 +1,5 @@
-export { type DialEndpoint, parseDialString } from './dial-string.ts';
-export { expandVariables } from './expand.ts';
+export { type DialEndpoint, type DialLeg, parseDialString } from './dial-string.ts';
+export { expandVariables, literalText } from './expand.ts';
+export { callPureFunction } from './function.ts';
 export { type HuntResult, hunt } from './hunt.ts';
-export type { LocalTime } from './time-match.ts';
+export type { LocalTime, TimeZoneChoice } from './time-match.ts';

@@ -4,18 +4,25 @@ export interface LocalTime {
   readonly month: number;
   readonly dayOfMonth: number;
   readonly dayOfYear: number;
-  /** ISO week number. */
-  readonly week: number;
   readonly weekday: number;
   readonly hour: number;
   readonly minute: number;
   readonly second: number;
+  /** Offset from UTC in minutes, east positive. */
+  readonly offsetMinutes: number;
+  readonly daylightSaving: boolean;
+}
+
+/** Whose local time: `tod_tz_offset` (hours) or `timezone` (name) of the call; both null = the host's. */
+export interface TimeZoneChoice {
+  readonly offsetHours: number | null;
+  readonly name: string | null;
 }
 
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
-/** Whether every attribute matches (switch_xml_std_datetime_check). One that is not evaluated never matches: the loader warns of it. */
+/** Whether every attribute matches (switch_xml_std_datetime_check). An unknown one never matches. */
 export function timeMatches(attributes: ReadonlyMap<string, string>, time: LocalTime): boolean {
   for (const [name, value] of attributes) if (!attributeMatches(name, value, time)) return false;
   return true;
@@ -32,7 +39,10 @@ function attributeMatches(name: string, value: string, time: LocalTime): boolean
     case 'mday':
       return inRanges(value, time.dayOfMonth);
     case 'week':
-      return inRanges(value, time.week);
+      // FreeSWITCH counts seven days from January 1st; this is not the ISO week.
+      return inRanges(value, Math.floor((time.dayOfYear - 1) / 7) + 1);
+    case 'mweek':
+      return inRanges(value, weekOfMonth(time));
     case 'wday':
       return inRanges(value, time.weekday, WEEKDAYS);
     case 'hour':
@@ -45,9 +55,19 @@ function attributeMatches(name: string, value: string, time: LocalTime): boolean
       return value.split(',').some((range) => timeOfDayMatches(range, time));
     case 'date-time':
       return value.split(',').some((range) => dateTimeMatches(range, time));
+    case 'tz-offset':
+      return Number(value) === Math.trunc(time.offsetMinutes / 60);
+    case 'dst':
+      return /^(true|yes|on|1)$/i.test(value) === time.daylightSaving;
     default:
       return false;
   }
+}
+
+/** 1 to 6; weeks begin on Sunday. */
+function weekOfMonth(time: LocalTime): number {
+  const firstWeekday = (((time.weekday - 1 - (time.dayOfMonth - 1)) % 7) + 7) % 7;
+  return Math.ceil((time.dayOfMonth + firstWeekday) / 7);
 }
 
 /** `1`, `2-6`, `6-2` (over the end), `mon-fri`, several with commas. */

@@ -55,8 +55,19 @@ async function start(configDirectory: string, stateDirectory: string): Promise<v
   const coreUuid = systemRandom.uuid();
   const localIpv4 = localAddress('IPv4');
   const localIpv6 = localAddress('IPv6');
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const localNetwork = addresses.find(({ address }) => address === localIpv4)?.cidr ?? null;
   const load = (): Config =>
-    loadConfig({ directory: configDirectory, stateDirectory, hostname: hostname(), localIpv4, localIpv6, coreUuid });
+    loadConfig({
+      directory: configDirectory,
+      stateDirectory,
+      hostname: hostname(),
+      localIpv4,
+      localIpv6,
+      localAddresses: addresses.map(({ address }) => address),
+      ...(localNetwork === null ? {} : { localNetwork }),
+      coreUuid,
+    });
 
   // Connecting to the guardian and opening the store take as long as they take; the configuration is read meanwhile.
   const system = createLogger({ target: { file: join(stateDirectory, 'log', 'undrop.log') }, level: 'debug', name: 'switch' });

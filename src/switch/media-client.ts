@@ -126,6 +126,12 @@ export class MediaClient {
     }
   }
 
+  /** A file that is missing or a wrong tone script is over at once, so that the call goes on. */
+  #tellUnplayable(id: string, code: string): void {
+    const mode = this.#desired.get(id)?.mode;
+    if (code === 'PLAY_SOURCE' && mode?.kind === 'play') this.#options.onEvent({ kind: 'played', id, playId: mode.playId });
+  }
+
   #receive(message: MediaMessage): void {
     switch (message.kind) {
       case 'hello':
@@ -139,6 +145,7 @@ export class MediaClient {
         this.#requests.delete(message.request);
         const failed = new Map(message.failed.map((entry) => [entry.id, entry.code]));
         for (const [id, code] of failed) {
+          this.#tellUnplayable(id, code);
           if (opening.includes(id)) continue;
           this.#options.logger.log('error', `media could not set an endpoint: ${code}`, { uuid: id });
           if (SYSTEM_ERROR.test(code)) this.#options.onOpened(id, code);

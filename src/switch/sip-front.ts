@@ -38,6 +38,8 @@ export interface SipFrontOptions {
   gateway(request: SipRequest, source: Address): InboundGateway | null;
   authenticate(request: SipRequest): Verification;
   challenge(request: SipRequest, stale: boolean): SipResponse;
+  /** What `apply-inbound-acl` says of an address: null without one; allowed, perhaps as a directory user; or not. */
+  access(ip: string): { readonly allowed: boolean; readonly user: DirectoryMatch | null } | null;
   /** Answers a REGISTER when what it changed is durable. */
   register(request: SipRequest, source: Address, reply: (response: SipResponse) => void): void;
   /** False until recovery has read everything: an unknown dialog may still come back, so nothing is said about it. */
@@ -286,7 +288,15 @@ export class SipFront {
     }
     let user: DirectoryMatch | null = null;
     const gateway = this.#options.gateway(request, source);
-    if (this.profile.authCalls && gateway?.trusted !== true) {
+    const access = this.#options.access(source.ip);
+    if (access?.allowed === false && !this.profile.authCalls) {
+      this.counters.failedCallsIn += 1;
+      this.#options.logger.log('warning', `a call from ${source.ip} is refused by apply-inbound-acl of profile ${this.profile.name}`);
+      this.#answer(transaction, 403);
+      return;
+    }
+    if (access?.allowed === true) user = access.user;
+    else if (this.profile.authCalls && gateway?.trusted !== true) {
       const verification = this.#options.authenticate(request);
       if (verification.kind === 'missing' || verification.kind === 'stale') {
         this.#send(transaction, this.#options.challenge(request, verification.kind === 'stale'));

@@ -4,7 +4,7 @@ import { UndropError } from '../base/index.ts';
 import type { CallEvent, CallInput, DialContact, Effect, Leg, LegRecord, StepResult } from '../call/index.ts';
 import { CallEngine, partyOf } from '../call/index.ts';
 import { CheckpointWriter, recordToCdr, recordToMetadata } from '../checkpoint/index.ts';
-import type { Config, SipProfile } from '../config/index.ts';
+import { type Config, checkAccess, type SipProfile } from '../config/index.ts';
 import { type Gateway, Gateways } from '../gateway/index.ts';
 import type { MediaEvent } from '../media/protocol.ts';
 import { Authenticator, Registrar, routeToContact } from '../registrar/index.ts';
@@ -13,7 +13,7 @@ import type { Store, StoreOperation } from '../store/index.ts';
 import { Executor } from './executor.ts';
 import { MediaClient, type MediaLink } from './media-client.ts';
 import { RecoverySupervisor } from './recovery-supervisor.ts';
-import { SipFront } from './sip-front.ts';
+import { SipFront, type SipFrontOptions } from './sip-front.ts';
 
 /** Milliseconds that the row of a refused INVITE outlives it: the caller has repeated and acknowledged by then. */
 const REFUSAL_STAYS = 4_000;
@@ -306,6 +306,7 @@ export class Switch {
       gateway: (request, source) => this.gateways.recognize(request, source, profile.name),
       authenticate: (request) => this.#authenticator.verify(request, profile),
       challenge: (request, stale) => this.#authenticator.challenge(request, profile, 407, stale),
+      access: (ip) => this.#access(profile, ip),
       register: (request, source, reply) => {
         const { response, changes } = this.registrar.handleRegister(request, source, profile);
         if (changes.length === 0) reply(response);
@@ -316,6 +317,21 @@ export class Switch {
       trace: null,
     });
     this.fronts.set(profile.name, front);
+  }
+
+  #access(profile: SipProfile, ip: string): ReturnType<SipFrontOptions['access']> {
+    const names = this.#config.profiles.get(profile.name)?.inboundAccessLists ?? [];
+    if (names.length === 0) return null;
+    for (const name of names) {
+      const list = this.#config.accessLists?.get(name) ?? {
+        name,
+        allowByDefault: false,
+        entries: [{ network: name, allow: true, user: null }],
+      };
+      const { allowed, user } = checkAccess(list, ip);
+      if (allowed) return { allowed, user: user === null ? null : this.#findUser(user.domain, user.id) };
+    }
+    return { allowed: false, user: null };
   }
 
   #refusal(): { readonly status: number; readonly reason: string } | null {

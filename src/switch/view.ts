@@ -266,7 +266,11 @@ export class CoreView implements SwitchView {
         }
         const target = outcome.targets[0];
         if (target !== undefined)
-          return this.#place(request, { ...target, number: outcome.number }, new Map([...plan.globalVariables, ...dialLeg.variables]));
+          return this.#place(
+            request,
+            { ...target, number: outcome.number },
+            new Map([...plan.globalVariables, ...(target.variables ?? []), ...dialLeg.variables]),
+          );
       }
     }
     return Promise.resolve({ cause });

@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/index.ts';
-import { type HuntResult, hunt, type LocalTime } from '../../src/dialplan/index.ts';
+import { expandVariables, type HuntResult, hunt, type LocalTime } from '../../src/dialplan/index.ts';
 import { optionsFor, parts } from '../config/memory-files.ts';
 
-const NOON: LocalTime = { year: 2026, month: 11, dayOfMonth: 24, dayOfYear: 328, week: 48, weekday: 3, hour: 12, minute: 0, second: 0 };
+const NOON: LocalTime = {
+  year: 2026,
+  month: 11,
+  dayOfMonth: 24,
+  dayOfYear: 328,
+  weekday: 3,
+  hour: 12,
+  minute: 0,
+  second: 0,
+  offsetMinutes: 60,
+  daylightSaving: false,
+};
 
 function dial(
   extensions: string,
@@ -122,12 +133,146 @@ test('PCRE spellings: (?i), /…/i, POSIX classes, Asterisk patterns', () => {
   assert.ok(!match('_4XX', '4077'));
 });
 
-test('a regex="any" condition never matches instead of matching everything', () => {
-  assert.deepEqual(
-    dial(
-      `<extension name="e"><condition regex="any"><regex field="destination_number" expression="^1$"/>${action('a')}</condition></extension>`,
-      '1',
-    ).data,
-    [],
+const many = (mode: string): string =>
+  `<extension name="e"><condition regex="${mode}"><regex field="destination_number" expression="^1"/><regex field="caller_id_number" expression="(5)$"/>${action('yes $1')}${anti('no')}</condition></extension>`;
+
+test('regex="all" wants every <regex>, "any" one of them, "xor" exactly one', () => {
+  const outcome = (mode: string, number: string, caller: string): string =>
+    dial(many(mode), number, { fields: { caller_id_number: caller } }).data.join();
+  assert.equal(outcome('all', '12', '95'), 'yes 5');
+  assert.equal(outcome('all', '12', '96'), 'no');
+  assert.equal(outcome('any', '22', '95'), 'yes 5');
+  assert.equal(outcome('any', '12', '96'), 'yes $1', 'no parentheses in the expression that held: $1 stays');
+  assert.equal(outcome('any', '22', '96'), 'no');
+  assert.equal(outcome('xor', '12', '95'), 'no');
+  assert.equal(outcome('xor', '22', '95'), 'yes 5');
+});
+
+test('a <regex> may have time attributes and an <expression> child', () => {
+  const hours = `<extension name="e"><condition regex="all"><regex hour="9-17"/><regex field="destination_number"><expression><![CDATA[^(<7>|8)$]]></expression></regex>${action('$1')}</condition></extension>`;
+  assert.deepEqual(dial(hours, '8', { time: NOON }).data, ['8']);
+  assert.deepEqual(dial(hours, '8', { time: { ...NOON, hour: 18 } }).data, []);
+});
+
+test('captures are told as DP_MATCH and DP_REGEX_MATCH_n', () => {
+  const config = loadConfig(
+    optionsFor(
+      parts({
+        dialplan: `<context name="default"><extension name="e"><condition field="destination_number" expression="^(1)(2)?$" break="never"/><condition regex="any"><regex field="destination_number" expression="^(.).*$"/></condition></extension></context>`,
+      }),
+    ),
   );
+  const told: [string, readonly string[]][] = [];
+  const context = config.dialplan.get('default');
+  assert.ok(context);
+  hunt(context, {
+    field: (name) => (name === 'destination_number' ? '1' : ''),
+    runInline: () => undefined,
+    captured: (name, values) => told.push([name, values]),
+  });
+  assert.deepEqual(told, [
+    ['DP_MATCH', ['1', '1', '']],
+    ['DP_REGEX_MATCH_1', ['1', '1']],
+    ['DP_MATCH', ['1', '1']],
+  ]);
+});
+
+test('require-nested="false": nested conditions give actions, their outcome does not count', () => {
+  const inner = `<condition field="destination_number" expression="^12$">${action('inner')}</condition>`;
+  const both = (more: string): string =>
+    `<extension name="e"><condition field="destination_number" expression="^1" ${more}>${action('outer')}${inner}</condition></extension><extension name="f"><condition>${action('other')}</condition></extension>`;
+  assert.deepEqual(dial(both('require-nested="false"'), '13').data, ['outer']);
+  assert.deepEqual(dial(both('require-nested="true"'), '13').data, ['outer', 'other']);
+  assert.deepEqual(dial(both('break="on-true"'), '12').data, ['outer'], 'on-true ends before the nested ones');
+});
+
+test('after a nested failure the extension ends, unless its condition says break="never"', () => {
+  const nested = (mode: string): string =>
+    `<extension name="e"><condition field="destination_number" expression="^1" ${mode}><condition field="destination_number" expression="^2">${action('inner')}</condition></condition><condition>${action('second')}</condition></extension>`;
+  assert.deepEqual(dial(nested(''), '1').data, []);
+  assert.deepEqual(dial(nested('break="never"'), '1').data, ['second']);
+});
+
+test('the walk starts at the extension named like the destination only with auto_hunt', () => {
+  const two = `<extension name="a"><condition>${action('a')}</condition></extension><extension name="b"><condition>${action('b')}</condition></extension>`;
+  assert.deepEqual(dial(two, 'b').data, ['a']);
+  assert.deepEqual(dial(two, 'b', { fields: { auto_hunt: 'true' } }).data, ['b']);
+});
+
+test('loop collects an action several times', () => {
+  const loop = '<extension name="e"><condition><action application="log" data="x" loop="3"/></condition></extension>';
+  assert.deepEqual(dial(loop, '1').data, ['x', 'x', 'x']);
+});
+
+test('mweek, week, tz-offset and dst count as FreeSWITCH does', () => {
+  const matches = (attributes: string, more: Partial<LocalTime> = {}): boolean =>
+    dial(`<extension name="e"><condition ${attributes}>${action('a')}</condition></extension>`, '1', { time: { ...NOON, ...more } }).data
+      .length > 0;
+  // Monday, January 19th 2026: the fourth week that has days of January, its weeks beginning on Sunday.
+  const monday = { month: 1, dayOfMonth: 19, dayOfYear: 19, weekday: 2 };
+  assert.ok(matches('wday="2" mweek="4" mon="1"', monday));
+  assert.ok(!matches('mweek="3"', monday));
+  assert.ok(matches('mweek="1"', { dayOfMonth: 1, weekday: 7 }));
+  assert.ok(matches('mweek="6"', { dayOfMonth: 31, weekday: 2 }));
+  assert.ok(matches('week="1"', { dayOfYear: 7 }));
+  assert.ok(matches('week="2"', { dayOfYear: 8 }));
+  assert.ok(matches('week="47"'));
+  assert.ok(matches('tz-offset="1"'));
+  assert.ok(!matches('tz-offset="2"'));
+  assert.ok(matches('dst="false"'));
+  assert.ok(!matches('dst="true"'));
+  assert.ok(matches('minute-of-day="721"'));
+  assert.ok(matches('mon="1-3,nov"'));
+  assert.ok(matches('date-time="2026-11-24 11:00:00~2026-11-24 13:00:00"'));
+});
+
+test('tod_tz_offset and timezone of the call choose the time zone', () => {
+  const config = loadConfig(
+    optionsFor(parts({ dialplan: `<context name="default"><extension name="e"><condition hour="3"/></extension></context>` })),
+  );
+  const context = config.dialplan.get('default');
+  assert.ok(context);
+  const zones: unknown[] = [];
+  hunt(context, {
+    field: (name) => ({ tod_tz_offset: '-5', timezone: 'Europe/Berlin' })[name] ?? '',
+    runInline: () => undefined,
+    localTime: (zone) => {
+      zones.push(zone);
+      return NOON;
+    },
+  });
+  assert.deepEqual(zones, [{ offsetHours: -5, name: 'Europe/Berlin' }]);
+});
+
+test('functions in field and expression are expanded', () => {
+  const config = loadConfig(
+    optionsFor(
+      parts({
+        dialplan: `<context name="default"><extension name="e"><condition field="\${domain_exists(a.example)}" expression="^\${yes}$">${action('a')}</condition></extension></context>`,
+      }),
+    ),
+  );
+  const context = config.dialplan.get('default');
+  assert.ok(context);
+  const found = hunt(context, {
+    field: () => '',
+    expand: (text) => text.replace('${domain_exists(a.example)}', 'true').replace('${yes}', 'true'),
+    runInline: () => undefined,
+  });
+  assert.equal(found.actions.length, 1);
+});
+
+test('what a caller dials never becomes a variable or a function', () => {
+  const extension = `<extension name="e"><condition field="destination_number" expression="^(.*)$">${action('a=$1 b=${known}')}${action('$1')}</condition></extension>`;
+  for (const dialled of ['${global_getvar(secret)}', '\\${global_getvar(secret)}', '\\\\${known}', "\\'${x", '$', '\\']) {
+    const [both = '', alone = ''] = dial(extension, dialled).data;
+    const expand = (text: string): string =>
+      expandVariables(
+        text,
+        (name) => (name === 'known' ? 'K' : 'LEAK'),
+        () => 'RUN',
+      );
+    assert.equal(expand(both), `a=${dialled} b=K`);
+    assert.equal(expand(alone), dialled);
+  }
 });

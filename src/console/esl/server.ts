@@ -63,7 +63,7 @@ export class EventSocketServer {
   /** Resolves when clients can connect; rejects with `UndropError` when the port is in use or the ACL is wrong. */
   async listen(): Promise<void> {
     const { config, view, logger } = this.#options;
-    const allowed = compileAcl(config.acl);
+    const allowed = compileAcl(config.acl, config.accessLists);
     const server = createServer({ noDelay: true }, (socket) => this.#accept(socket, allowed));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, config)));
