@@ -39,7 +39,7 @@ function ensureMedia(context: CallContext, leg: Leg): boolean {
 }
 
 /** `tone_stream://…` with its `loops=`, or a WAV file. */
-function playSource(context: CallContext, data: string): { readonly source: PlaySource; readonly loops: number } {
+export function playSource(context: CallContext, data: string): { readonly source: PlaySource; readonly loops: number } {
   const tone = /^tone_stream:\/\/(.*)$/s.exec(data);
   if (tone !== null) {
     const script = tone[1] ?? '';
@@ -254,7 +254,7 @@ export function route(context: CallContext, leg: Leg, destination: string, conte
   const dialplan = context.config().dialplan.get(contextName);
   if (dialplan === undefined) {
     context.logger.log('warning', `there is no dialplan context ${contextName}`, { uuid: leg.uuid });
-    context.hangup(leg, 'NO_ROUTE_DESTINATION');
+    if (!context.transferOutcome(leg, 404)) context.hangup(leg, 'NO_ROUTE_DESTINATION');
     return;
   }
   const find = lookup(context, leg);
@@ -272,7 +272,7 @@ export function route(context: CallContext, leg: Leg, destination: string, conte
   });
   if (found.actions.length === 0) {
     context.logger.log('notice', `no extension in context ${contextName} takes ${destination}`, { uuid: leg.uuid });
-    context.hangup(leg, 'NO_ROUTE_DESTINATION');
+    if (!context.transferOutcome(leg, 404)) context.hangup(leg, 'NO_ROUTE_DESTINATION');
     return;
   }
   leg.record.execution = {

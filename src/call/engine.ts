@@ -6,19 +6,24 @@ import { advance, applicationDone, route, runningApplication } from './applicati
 import { attemptTimeout, calleeAnswered, calleeFailed, calleeProgress, unbridge } from './bridge.ts';
 import { leaveConference } from './conference.ts';
 import type { CallContext, DialContact, OutboundRequest, Room } from './context.ts';
-import type { Effect } from './effect.ts';
+import type { Effect, TimerName } from './effect.ts';
 import { hangup, sayBye } from './hangup.ts';
-import { receiveAcknowledge, receiveDtmf, receiveRequest } from './in-dialog.ts';
+import { answerAlone, receiveAcknowledge, receiveDtmf, receiveRequest } from './in-dialog.ts';
 import { answer, receiveInvite } from './inbound.ts';
 import type { CallInput } from './input.ts';
 import type { Leg } from './leg.ts';
+import { broadcastPlayed } from './control.ts';
 import { openMedia, setMode } from './media-control.ts';
+import { offerIfWaiting } from './offer.ts';
 import { moveToOtherPort } from './move-port.ts';
 import { createOutboundLeg, sendInvite } from './outbound.ts';
 import { PortRange } from './port-range.ts';
 import type { LegRecord } from './record.ts';
 import { receiveResponse, requestTimeout } from './response.ts';
 import { restoreMedia, restoreSignalling, resume } from './restore.ts';
+import { sessionTimerFired } from './session-timer.ts';
+import { takeOver } from './transfer.ts';
+import { leaveTransfer, transferOutcome } from './transfer-outcome.ts';
 import { verificationFailed, verify } from './verify.ts';
 
 /** Ports tried for one leg before it is refused. */
@@ -250,7 +255,8 @@ export class CallEngine {
     leg.opening = null;
     switch (opening) {
       case 'route':
-        if (leg.record.execution === null) route(this.#context, leg, leg.record.caller.destinationNumber, leg.record.caller.context);
+        if (leg.record.replaces != null) takeOver(this.#context, leg);
+        else if (leg.record.execution === null) route(this.#context, leg, leg.record.caller.destinationNumber, leg.record.caller.context);
         else advance(this.#context, leg);
         return;
       case 'invite':
@@ -275,6 +281,7 @@ export class CallEngine {
   }
 
   #played(leg: Leg, playId: string): void {
+    if (broadcastPlayed(this.#context, leg, playId)) return;
     const endpoint = leg.record.media?.endpoint;
     if (runningApplication(leg)?.application !== 'playback' || endpoint == null) return;
     if (endpoint.mode.kind !== 'play' || endpoint.mode.playId !== playId) return;
@@ -282,7 +289,7 @@ export class CallEngine {
     applicationDone(this.#context, leg);
   }
 
-  #timer(leg: Leg, name: 'application' | 'originate' | 'hangup' | 'verify'): void {
+  #timer(leg: Leg, name: TimerName): void {
     switch (name) {
       case 'application':
         applicationDone(this.#context, leg);
@@ -292,7 +299,13 @@ export class CallEngine {
         else if (leg.record.direction === 'outbound' && !leg.answered) hangup(this.#context, leg, 'NO_ANSWER');
         return;
       case 'hangup':
-        hangup(this.#context, leg, 'ALLOTTED_TIMEOUT');
+        hangup(this.#context, leg, leg.record.scheduledHangup?.cause ?? 'ALLOTTED_TIMEOUT');
+        return;
+      case 'session':
+        sessionTimerFired(this.#context, leg);
+        return;
+      case 'offer':
+        offerIfWaiting(this.#context, leg);
         return;
       case 'verify':
         if (leg.verifyTries !== null && leg.verifyTries > 0) verify(this.#context, leg, 'auto');
@@ -339,6 +352,9 @@ export class CallEngine {
       calleeFailed: (callee) => calleeFailed(context, callee),
       unbridge: (leg) => unbridge(context, leg),
       leaveConference: (leg) => leaveConference(context, leg),
+      transferOutcome: (leg, status) => transferOutcome(context, leg, status),
+      leaveTransfer: (leg, status) => leaveTransfer(context, leg, status),
+      partnerLeft: (leg) => answerAlone(context, leg),
       recoveryOutcome: options.onRecoveryOutcome,
     };
     return context;

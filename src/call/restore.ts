@@ -3,11 +3,15 @@ import { runningApplication, startPlayback } from './application.ts';
 import { partnerGone, resumeAttempt } from './bridge.ts';
 import { enterRoom } from './conference.ts';
 import type { CallContext } from './context.ts';
+import { armScheduledHangup, resumeBroadcast } from './control.ts';
 import { finishLeg, sayBye, sendCancel } from './hangup.ts';
 import { Leg } from './leg.ts';
 import { openMedia } from './media-control.ts';
+import { offerLater } from './offer.ts';
 import type { LegRecord } from './record.ts';
+import { resumeSessionTimer } from './session-timer.ts';
 import { parseStoredRequest } from './signalling.ts';
+import { resumeTransfer } from './transfer-outcome.ts';
 
 /** Our CSeq goes on this much higher, so that a request sent without a save of its own is never repeated (gaps are legal). */
 const CSEQ_GAP = 100;
@@ -98,6 +102,9 @@ function resumeHangup(context: CallContext, leg: Leg): void {
 export function resume(context: CallContext, leg: Leg): void {
   const { record } = leg;
   if (!leg.up) return;
+  resumeSessionTimer(context, leg);
+  armScheduledHangup(context, leg);
+  if (record.media?.offerWaits === true) offerLater(context, leg);
   if (record.conference !== null) enterRoom(context, leg);
   if (record.media?.endpoint == null) {
     // The crash came before a port was chosen.
@@ -110,6 +117,14 @@ export function resume(context: CallContext, leg: Leg): void {
     return;
   }
   if (leg.opening !== null && leg.opening !== 'resume') return;
+  if (record.broadcast != null) {
+    resumeBroadcast(context, leg);
+    return;
+  }
+  if (record.transfer != null) {
+    resumeTransfer(context, leg);
+    if (record.partner === null) return;
+  }
   if (record.direction === 'outbound' && record.originator !== null && record.partner === null && record.execution === null) {
     orphan(context, leg);
     return;

@@ -31,6 +31,11 @@ function nullable<T>(check: Check<T>): Check<T | null> {
   return (value, path) => (value === null ? null : check(value, path));
 }
 
+/** A field that rows of an earlier version do not have. */
+function optional<T>(check: Check<T>): Check<T> {
+  return (value, path) => (value === undefined ? null : check(value, path));
+}
+
 function oneOf<T extends string>(...values: readonly T[]): Check<T> {
   return (value, path) =>
     values.some((allowed) => allowed === value) ? null : `${path}: ${describe(value)} is none of ${values.join(', ')}`;
@@ -221,6 +226,8 @@ const record: Check<LegRecord> = object<LegRecord>({
       offer: oneOf('none', 'local', 'remote'),
       endpoint: nullable(endpoint),
       held: oneOf('none', 'local', 'remote', 'both'),
+      fallbackSdp: optional(nullable(text)),
+      offerWaits: optional(truth),
     }),
   ),
   execution: nullable(
@@ -251,6 +258,22 @@ const record: Check<LegRecord> = object<LegRecord>({
     }),
   ),
   sessionTimer: nullable(object<Present<LegRecord['sessionTimer']>>({ interval: whole, weRefresh: truth, deadline: whole })),
+  transfer: optional(
+    nullable(
+      object<Present<LegRecord['transfer']>>({
+        id: sequenceNumber,
+        kind: oneOf('blind', 'attended'),
+        transferee: required,
+        subscribed: truth,
+        state: oneOf('trying', 'done', 'failed'),
+      }),
+    ),
+  ),
+  transferor: optional(nullable(required)),
+  replaces: optional(nullable(required)),
+  redirect: optional(nullable(object<Present<LegRecord['redirect']>>({ contacts: list(text), followed: whole }))),
+  broadcast: optional(nullable(object<Present<LegRecord['broadcast']>>({ playId: required, startedAt: whole, before: mode }))),
+  scheduledHangup: optional(nullable(object<Present<LegRecord['scheduledHangup']>>({ at: whole, cause: required }))),
   times: object<LegRecord['times']>({
     created: whole,
     profileCreated: whole,
