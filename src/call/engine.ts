@@ -6,16 +6,16 @@ import { advance, applicationDone, route, runningApplication } from './applicati
 import { attemptTimeout, calleeAnswered, calleeFailed, calleeProgress, unbridge } from './bridge.ts';
 import { leaveConference } from './conference.ts';
 import type { CallContext, DialContact, OutboundRequest, Room } from './context.ts';
+import { broadcastPlayed } from './control.ts';
 import type { Effect, TimerName } from './effect.ts';
 import { hangup, sayBye } from './hangup.ts';
 import { answerAlone, receiveAcknowledge, receiveDtmf, receiveRequest } from './in-dialog.ts';
 import { answer, receiveInvite } from './inbound.ts';
 import type { CallInput } from './input.ts';
 import type { Leg } from './leg.ts';
-import { broadcastPlayed } from './control.ts';
 import { openMedia, setMode } from './media-control.ts';
-import { offerIfWaiting } from './offer.ts';
 import { moveToOtherPort } from './move-port.ts';
+import { offerIfWaiting } from './offer.ts';
 import { createOutboundLeg, sendInvite } from './outbound.ts';
 import { PortRange } from './port-range.ts';
 import type { LegRecord } from './record.ts';

@@ -117,10 +117,7 @@ export function resume(context: CallContext, leg: Leg): void {
     return;
   }
   if (leg.opening !== null && leg.opening !== 'resume') return;
-  if (record.broadcast != null) {
-    resumeBroadcast(context, leg);
-    return;
-  }
+  resumeBroadcast(context, leg);
   if (record.transfer != null) {
     resumeTransfer(context, leg);
     if (record.partner === null) return;
@@ -164,7 +161,7 @@ function resumeApplication(context: CallContext, leg: Leg): void {
       return;
     }
     case 'playback':
-      startPlayback(context, leg, running.data, Math.max(0, (now - execution.startedAt) / 1000));
+      if (leg.record.broadcast == null) startPlayback(context, leg, running.data, Math.max(0, (now - execution.startedAt) / 1000));
       return;
     default:
       return;

@@ -53,11 +53,17 @@ function movable(leg: Leg): boolean {
   return leg.up && (leg.answered || (leg.record.direction === 'inbound' && leg.record.media?.endpoint != null && leg.opening === null));
 }
 
-/** `uuid_transfer`: the leg leaves what it does and is routed again. False when it cannot be. */
-export function transferLeg(context: CallContext, leg: Leg, destination: string, dialplan: string | null, contextName: string | null): boolean {
-  if (!movable(leg)) return false;
-  detach(context, leg);
-  move(context, leg, destination, dialplan, contextName ?? leg.record.caller.context);
+/** `uuid_transfer`: the leg, or two partners, leave what they do and are routed again. False when they cannot be. */
+export function transferLegs(
+  context: CallContext,
+  legs: readonly Leg[],
+  destination: string,
+  dialplan: string | null,
+  contextName: string | null,
+): boolean {
+  if (legs.length === 0 || !legs.every(movable)) return false;
+  for (const leg of legs) detach(context, leg, legs.length > 1);
+  for (const leg of legs) if (leg.up) move(context, leg, destination, dialplan, contextName ?? leg.record.caller.context);
   return true;
 }
 
