@@ -1,8 +1,8 @@
-import { UndropError } from '../base/index.ts';
+import { causeName, UndropError } from '../base/index.ts';
 import { expandVariables, hunt } from '../dialplan/index.ts';
 import type { PlaySource } from '../media/protocol.ts';
 import { startBridge } from './bridge.ts';
-import { causeFromSip, causeFromText } from './cause.ts';
+import { causeFromSip } from './cause.ts';
 import { joinConference } from './conference.ts';
 import type { CallContext } from './context.ts';
 import { answer, preAnswer, ringReady } from './inbound.ts';
@@ -89,7 +89,7 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
   },
   hangup: {
     run: (context, leg, data) => {
-      context.hangup(leg, causeFromText(data));
+      context.hangup(leg, causeName(data));
       return 'gone';
     },
   },

@@ -1,6 +1,6 @@
-import { UndropError } from '../base/index.ts';
+import { causeName, UndropError } from '../base/index.ts';
 import { parseDialString } from '../dialplan/index.ts';
-import { causeFromText, sipFromCause } from './cause.ts';
+import { sipFromCause } from './cause.ts';
 import type { CallContext } from './context.ts';
 import { resolveEndpoint } from './dial.ts';
 import { answer, preAnswer, ringReady } from './inbound.ts';
@@ -39,7 +39,7 @@ function nextAttempt(context: CallContext, leg: Leg, lastCause: string): void {
         const resolved = resolveEndpoint(context, dialLeg.endpoint, context.config().variables.get('domain') ?? '');
         if (resolved.kind === 'failed') {
           context.logger.log('notice', `bridge to ${dialLeg.text} fails: ${resolved.reason}`, { uuid: leg.uuid });
-          cause = causeFromText(resolved.cause);
+          cause = causeName(resolved.cause);
           continue;
         }
         for (const target of resolved.targets) {

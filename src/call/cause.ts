@@ -1,48 +1,4 @@
-/** FreeSWITCH cause name → Q.850 number (switch_types.h). */
-const Q850: Readonly<Record<string, number>> = {
-  NONE: 0,
-  UNALLOCATED_NUMBER: 1,
-  NO_ROUTE_DESTINATION: 3,
-  NORMAL_CLEARING: 16,
-  USER_BUSY: 17,
-  NO_USER_RESPONSE: 18,
-  NO_ANSWER: 19,
-  SUBSCRIBER_ABSENT: 20,
-  CALL_REJECTED: 21,
-  NUMBER_CHANGED: 22,
-  REDIRECTION_TO_NEW_DESTINATION: 23,
-  EXCHANGE_ROUTING_ERROR: 25,
-  DESTINATION_OUT_OF_ORDER: 27,
-  INVALID_NUMBER_FORMAT: 28,
-  FACILITY_REJECTED: 29,
-  NORMAL_UNSPECIFIED: 31,
-  NORMAL_CIRCUIT_CONGESTION: 34,
-  NETWORK_OUT_OF_ORDER: 38,
-  NORMAL_TEMPORARY_FAILURE: 41,
-  SWITCH_CONGESTION: 42,
-  OUTGOING_CALL_BARRED: 52,
-  INCOMING_CALL_BARRED: 54,
-  BEARERCAPABILITY_NOTAUTH: 57,
-  SERVICE_UNAVAILABLE: 63,
-  SERVICE_NOT_IMPLEMENTED: 79,
-  INCOMPATIBLE_DESTINATION: 88,
-  RECOVERY_ON_TIMER_EXPIRE: 102,
-  INTERWORKING: 127,
-  ORIGINATOR_CANCEL: 487,
-  LOSE_RACE: 502,
-  MANAGER_REQUEST: 503,
-  BLIND_TRANSFER: 600,
-  ATTENDED_TRANSFER: 601,
-  MEDIA_TIMEOUT: 604,
-  PICKED_OFF: 605,
-  USER_NOT_REGISTERED: 606,
-  ALLOTTED_TIMEOUT: 602,
-  PROGRESS_TIMEOUT: 607,
-  INVALID_GATEWAY: 608,
-  GATEWAY_DOWN: 609,
-  INVALID_URL: 610,
-  INVALID_PROFILE: 611,
-};
+import { causeNumber } from '../base/index.ts';
 
 /** `sofia_glue_hangup_cause_to_sip` of mod_sofia. */
 const TO_SIP: Readonly<Record<string, number>> = {
@@ -119,22 +75,6 @@ export function causeFromSip(status: number): string {
 
 export function sipFromCause(cause: string): number {
   return TO_SIP[cause] ?? 480;
-}
-
-export function causeNumber(cause: string): number {
-  return Q850[cause] ?? 31;
-}
-
-/** A cause as users write it: a name in any case or a Q.850 number; unknown words give NORMAL_CLEARING. */
-export function causeFromText(text: string): string {
-  const word = text.trim().toUpperCase();
-  if (word in Q850) return word;
-  const number = Number(word);
-  if (word !== '' && Number.isInteger(number)) {
-    const named = Object.entries(Q850).find(([, value]) => value === number);
-    if (named !== undefined) return named[0];
-  }
-  return 'NORMAL_CLEARING';
 }
 
 /** Reason header of our BYE and CANCEL (RFC 3326), as FreeSWITCH writes it. */

@@ -5,8 +5,8 @@ import type { LegRecord, ServerTransactionRecord } from './record.ts';
 
 /**
  * What a step asks of the world, in order. The executor inserts the save of every leg that the step changed before the
- * first effect a peer can notice; effects of the same call wait for it. `immediate` ones never wait (100 Trying,
- * retransmissions).
+ * first effect a peer can notice; effects of the same call wait for it. 100 Trying waits too: a caller that has heard it
+ * sends its INVITE no more, so the call must not be forgotten from then on. `immediate` ones never wait (retransmissions).
  */
 export type Effect =
   | {
@@ -15,7 +15,6 @@ export type Effect =
       readonly key: string;
       readonly status: number;
       readonly bytes: Uint8Array;
-      readonly immediate: boolean;
     }
   | {
       readonly kind: 'request';

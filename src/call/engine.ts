@@ -247,7 +247,11 @@ export class CallEngine {
 
   #mediaDone(leg: Leg, failure: string | null): void {
     const { opening } = leg;
-    if (opening === null) return;
+    if (opening === null) {
+      // `media` died, and somebody took the port before it was back.
+      if (failure !== null && leg.up) this.#portFailed(leg, 'resume', failure);
+      return;
+    }
     if (failure !== null) {
       this.#portFailed(leg, opening, failure);
       return;

@@ -1,5 +1,6 @@
+import { causeNumber } from '../base/index.ts';
 import { createCancel } from '../sip/index.ts';
-import { causeNumber, reasonHeader, sipFromCause } from './cause.ts';
+import { reasonHeader, sipFromCause } from './cause.ts';
 import type { CallContext, HangupOptions } from './context.ts';
 import type { Leg } from './leg.ts';
 import { finishClient, followRequest, respond, sendRequest } from './signalling.ts';

@@ -91,7 +91,7 @@ export function respond(
     transaction.answeredAt = status >= 200 && status < 300 && transaction.method === 'INVITE' ? context.wallMicroseconds() : 0;
     leg.dirty = true;
   }
-  context.emit({ kind: 'respond', leg: leg.uuid, key: transaction.key, status, bytes, immediate: status === 100 });
+  context.emit({ kind: 'respond', leg: leg.uuid, key: transaction.key, status, bytes });
   const repeats = (status < 300 && status >= 200 && transaction.method === 'INVITE') || reliable !== undefined;
   if (repeats) {
     const { profileName } = leg.record;

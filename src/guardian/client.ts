@@ -40,7 +40,9 @@ export class GuardianClient {
   #requests: Promise<unknown> = Promise.resolve();
   #ready = false;
   #closed = false;
-  #onStop: (how: StopHow) => void = () => undefined;
+  #onStop: ((how: StopHow) => void) | null = null;
+  /** Asked before anyone listened: a guardian that is stopping says so as soon as it hears of a new switch. */
+  #stopAsked: StopHow | null = null;
   #onDeaths: (deaths: readonly Death[]) => void = () => undefined;
 
   constructor(options: GuardianClientOptions) {
@@ -82,6 +84,8 @@ export class GuardianClient {
   /** Called when the switch shall end; perhaps more than once, for `drain` with something faster later. */
   onStop(stop: (how: StopHow) => void): void {
     this.#onStop = stop;
+    if (this.#stopAsked !== null) stop(this.#stopAsked);
+    this.#stopAsked = null;
   }
 
   /** Called with the last deaths (at most 100) at each connection and after each new death. */
@@ -149,7 +153,9 @@ export class GuardianClient {
         if (Array.isArray(message.deaths)) this.#onDeaths(message.deaths);
         return;
       case 'stop':
-        if (isStopHow(message.how)) this.#onStop(message.how);
+        if (!isStopHow(message.how)) return;
+        if (this.#onStop === null) this.#stopAsked = message.how;
+        else this.#onStop(message.how);
         return;
       default:
         // From a later guardian; what is not known is not needed.

@@ -461,7 +461,8 @@ function newRole(): RoleState {
 
 /** Removes what tells of running processes. */
 export function removeRunFiles(layout: StateLayout): void {
-  const names = ['guardian.pid', 'switch.pid', 'media.pid', 'ready', guardianSocketName, switchDescriptorsName, guardianDescriptorsName];
+  const pids = ['guardian.pid', 'switch.pid', 'media.pid'];
+  const names = [...pids, 'ready', 'media.sock', guardianSocketName, switchDescriptorsName, guardianDescriptorsName];
   for (const name of names) rmSync(join(layout.run, name), { force: true });
   rmSync(layout.processes, { force: true });
 }

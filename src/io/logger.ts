@@ -39,14 +39,17 @@ export function createLogger(options: { target: { file: string } | { fd: number 
     ready = true;
   });
   sink.on('error', () => undefined);
-  const flush = (): void => {
+  const flushSync = sink.flushSync.bind(sink);
+  // pino's own exit handler calls this too: thrown there, it would change the exit code of the process.
+  sink.flushSync = (): void => {
     if (!ready) return;
     try {
-      sink.flushSync();
+      flushSync();
     } catch {
       // The disk is full or gone; there is nowhere left to say so.
     }
   };
+  const flush = (): void => sink.flushSync();
   const logger = library.pino(
     {
       base: { pid: process.pid, ...(options.name === undefined ? {} : { name: options.name }) },

@@ -183,9 +183,9 @@ export class Executor {
 /** Whether a peer, or a later life, could notice the effect before the save is durable. */
 function waits(effect: Effect): boolean {
   switch (effect.kind) {
-    case 'respond':
     case 'datagram':
       return !effect.immediate;
+    case 'respond':
     case 'request':
     case 'repeatUntilAcknowledged':
     case 'end':

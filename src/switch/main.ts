@@ -90,11 +90,14 @@ async function start(configDirectory: string, stateDirectory: string): Promise<v
     onEvent: (event) => view?.publish(event),
   });
   let ending = false;
+  const recovered = Promise.withResolvers<void>();
   const end = (how: StopHow): void => {
     if (ending && how !== 'now') return;
     ending = true;
     core.paused.inbound = true;
-    void shutDown(core, guardian, how, () => system.flush());
+    // Calls that are not back yet can neither be waited for nor hung up.
+    const begin = how === 'restart' ? Promise.resolve() : recovered.promise;
+    void begin.then(() => shutDown(core, guardian, how, () => system.flush()));
   };
   guardian.onStop(end);
   view = new CoreView({
@@ -115,12 +118,13 @@ async function start(configDirectory: string, stateDirectory: string): Promise<v
   core.registrar.load(await store.loadRegistrations(config.switchname));
   media.start();
   if (config.recoverOnStart) await core.recovery.recoverAtStart();
-  else core.recovery.skip();
+  else await core.recovery.skip();
 
   for (const [profile, socket] of sockets) {
     socket.onMessage((bytes: Uint8Array, source: Address) => core.receive(profile, bytes, source));
     socket.start();
   }
+  recovered.resolve();
   await console.listen();
   expireRegistrations(core);
   for (const command of config.apiOnStartup) {

@@ -15,12 +15,14 @@ export interface MediaLink {
 const ENDPOINTS_PER_COMMAND = 100;
 /** `list` requests that may wait for their answer. */
 const MAXIMUM_LISTS = 64;
+/** A port that cannot be opened fails with the system's name of the error. */
+const SYSTEM_ERROR = /^E[A-Z]+$/;
 
 export interface MediaClientOptions {
   readonly link: MediaLink;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The answer to a `set` that opened a port: null, or an error code. */
+  /** The answer to a `set` that opened a port: null, or an error code. Also a port lost later, to a new `media`. */
   readonly onOpened: (id: string, failure: string | null) => void;
   readonly onEvent: (event: MediaEvent) => void;
 }
@@ -133,7 +135,9 @@ export class MediaClient {
         this.#requests.delete(message.request);
         const failed = new Map(message.failed.map((entry) => [entry.id, entry.code]));
         for (const [id, code] of failed) {
-          if (!opening.includes(id)) this.#options.logger.log('error', `media could not set an endpoint: ${code}`, { uuid: id });
+          if (opening.includes(id)) continue;
+          this.#options.logger.log('error', `media could not set an endpoint: ${code}`, { uuid: id });
+          if (SYSTEM_ERROR.test(code)) this.#options.onOpened(id, code);
         }
         for (const id of opening) {
           if (!this.#opening.delete(id)) continue;

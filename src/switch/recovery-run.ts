@@ -28,14 +28,15 @@ interface Candidate {
 
 /**
  * One recovery of the rows of this switchname. Re-entrant: a crash at any point of it leaves rows that the next run finds
- * again; a leg that is already live is left alone.
+ * again; a leg that is already live is left alone. `awaited`: Call-IDs of FreeSWITCH's rows that wait for a command.
  */
 export async function runRecovery(
   options: RecoveryRunOptions,
   report: RecoveryReport,
   scope: { readonly profileName: string | null; readonly commanded: boolean },
-): Promise<readonly string[]> {
+): Promise<{ readonly uuids: readonly string[]; readonly awaited: ReadonlySet<string> }> {
   const rows = await options.store.loadRecovery(options.config().switchname);
+  const awaited = new Set<string>();
   const readAt = options.clock.wallMicroseconds();
   const candidates: Candidate[] = [];
   const quarantines: StoreOperation[] = [];
@@ -59,6 +60,7 @@ export async function runRecovery(
     switch (decision.kind) {
       case 'leave':
         report.forget(row.uuid);
+        if (row.epoch === null && record?.dialog != null) awaited.add(record.dialog.callId);
         break;
       case 'quarantine':
         options.logger.log('error', `row kept aside: ${decision.reason}`, { uuid: row.uuid });
@@ -74,7 +76,21 @@ export async function runRecovery(
   }
   if (quarantines.length > 0) await options.store.commit(quarantines);
   await adoptAll(options, report, candidates);
-  return candidates.map((candidate) => candidate.row.uuid);
+  return { uuids: candidates.map((candidate) => candidate.row.uuid), awaited };
+}
+
+/** Call-IDs of the rows that a recover command would bring back. */
+export async function awaitedCallIds(
+  options: Pick<RecoveryRunOptions, 'engine' | 'store' | 'config' | 'clock'>,
+): Promise<ReadonlySet<string>> {
+  const rows = await options.store.loadRecovery(options.config().switchname);
+  const callIds = new Set<string>();
+  for (const row of rows) {
+    if (row.state === 'quarantine' || options.engine.legs.has(row.uuid)) continue;
+    const read = metadataToRecord(row, options.clock.wallMicroseconds());
+    if (read.kind !== 'unreadable' && read.record.dialog !== null) callIds.add(read.record.dialog.callId);
+  }
+  return callIds;
 }
 
 /** FreeSWITCH can leave several rows of one uuid behind; ours, then the last, counts. */
@@ -96,9 +112,10 @@ async function adoptAll(options: RecoveryRunOptions, report: RecoveryReport, can
     if (counted.length > 0) {
       await options.store.commit(counted.map((candidate) => ({ kind: 'countAttempt', uuid: candidate.row.uuid, epoch: options.epoch })));
     }
+    // Before the first save of ours, which deletes FreeSWITCH's row in the same transaction.
+    for (const { row } of batch) if (row.epoch === null) options.takeForeign(row.uuid);
     options.apply(options.engine.restoreMedia(batch.map((candidate) => candidate.record)));
     for (const candidate of batch) {
-      if (candidate.row.epoch === null) options.takeForeign(candidate.row.uuid);
       uuids.push(candidate.row.uuid);
       report.outcome(candidate.row.uuid, candidate.decision.kind === 'finish' ? 'finished' : 'recovered', '');
       const leg = options.engine.legs.get(candidate.row.uuid);

@@ -6,7 +6,7 @@ import type { EndpointReport } from '../media/protocol.ts';
 import type { RecoveryRunRow, Store } from '../store/index.ts';
 import type { MediaClient } from './media-client.ts';
 import { RecoveryReport, viewOfRow } from './recovery-report.ts';
-import { runRecovery } from './recovery-run.ts';
+import { awaitedCallIds, runRecovery } from './recovery-run.ts';
 
 /** RTP from the stored source within this time after the recovery proves life, in milliseconds. */
 const PROOF_OF_LIFE = 2_000;
@@ -38,6 +38,7 @@ export class RecoverySupervisor {
   /** Recovered by this runtime and not yet counted by a recover command: leg → profile. */
   readonly #unreported = new Map<string, string>();
   readonly #verifyQueue: string[] = [];
+  #awaited: ReadonlySet<string> = new Set();
   #timers = new Set<Timer>();
   #verifying = false;
   #running: Promise<void> = Promise.resolve();
@@ -53,9 +54,20 @@ export class RecoverySupervisor {
     return this.#complete;
   }
 
-  /** The start is over without a recovery (`recover-on-start` false). */
-  skip(): void {
+  /** The start is over without a recovery (`recover-on-start` false); the calls wait for a command. */
+  async skip(): Promise<void> {
+    await this.readAwaited();
     this.#complete = true;
+  }
+
+  /** A row of that Call-ID waits for a recover command. */
+  awaits(callId: string): boolean {
+    return this.#awaited.has(callId);
+  }
+
+  /** Finds out anew which calls wait for a recover command. */
+  async readAwaited(): Promise<void> {
+    this.#awaited = await awaitedCallIds(this.#options);
   }
 
   /** The recovery at start: resolves when every call is indexed and signalling may be read. */
@@ -114,8 +126,10 @@ export class RecoverySupervisor {
       startedAt: clock.wallMicroseconds(),
       processStartedAt: this.#options.processStartedAt,
     });
-    const uuids = await runRecovery(this.#options, report, { profileName, commanded });
+    const { uuids, awaited } = await runRecovery(this.#options, report, { profileName, commanded });
     if (this.#stopped) return;
+    if (profileName === null) this.#awaited = awaited;
+    else await this.readAwaited();
     report.finishedAt = clock.wallMicroseconds();
     if (report.size > 0) {
       this.#runs.push(report);

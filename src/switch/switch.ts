@@ -198,14 +198,15 @@ export class Switch {
       runtimeUuid: this.#options.coreUuid,
       profileName,
     };
-    return new Promise((resolve) => this.writer.save([operation], () => resolve()));
+    return new Promise<void>((resolve) => this.writer.save([operation], () => resolve())).then(() => this.recovery.readAwaited());
   }
 
   /** Resolves when no leg is left and every row and CDR is written. */
   emptied(): Promise<void> {
     return new Promise((resolve) => {
       const check = (): void => {
-        if (this.busy > 0) return;
+        // The end of a leg waits for its save, too.
+        if (this.busy > 0 || this.waitingEffects > 0) return;
         this.#onEmpty = null;
         this.writer.drained().then(resolve, resolve);
       };
@@ -238,12 +239,13 @@ export class Switch {
       refusal: () => this.#refusal(),
       authenticate: (request) => this.#authenticator.verify(request, profile),
       challenge: (request, stale) => this.#authenticator.challenge(request, profile, 407, stale),
-      register: (request, source) => {
+      register: (request, source, reply) => {
         const { response, changes } = this.registrar.handleRegister(request, source, profile);
-        if (changes.length > 0) this.writer.save(changes, () => undefined);
-        return response;
+        if (changes.length === 0) reply(response);
+        else this.writer.save(changes, () => reply(response));
       },
       recoveryComplete: () => this.recovery.complete,
+      awaitsRecovery: (callId) => this.recovery.awaits(callId),
       trace: null,
     });
     this.fronts.set(profile.name, front);

@@ -205,13 +205,13 @@ test('§17.1.3: a response matches by branch and CSeq method', () => {
   assert.deepEqual([t.responses, t.strays.length], [[], 2]);
 });
 
-test('INVITE server: a retransmission gets the last provisional response again, 100 when there is none yet', () => {
+test('INVITE server: a retransmission gets the last provisional response again, and nothing while there is none: the call is not durable yet', () => {
   const t = setUp();
   t.request(INVITE);
   t.request(INVITE);
   t.respond(180);
   t.request(INVITE);
-  assert.deepEqual([t.sent.map((entry) => entry.text), t.requests.length, t.clock.pendingTimers], [['100', '180', '180'], 1, 0]);
+  assert.deepEqual([t.sent.map((entry) => entry.text), t.requests.length, t.clock.pendingTimers], [['180', '180'], 1, 0]);
 });
 
 test('INVITE server: a non-2xx repeats at T1 doubling to T2 until timer H tells the user (§17.2.1)', () => {

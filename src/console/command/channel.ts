@@ -1,5 +1,5 @@
+import { CAUSE_NAMES, causeName } from '../../base/index.ts';
 import { serializeEvent } from '../esl/render.ts';
-import { CAUSE_NAMES, causeName } from './cause.ts';
 import { type Command, type CommandContext, channelUuids, NO_SUCH_CHANNEL, splitFirst, splitWords } from './command.ts';
 
 function completeUuid(words: readonly string[], context: CommandContext): readonly string[] {

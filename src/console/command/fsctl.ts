@@ -1,4 +1,4 @@
-import { CAUSE_NAMES, causeName } from './cause.ts';
+import { CAUSE_NAMES, causeName } from '../../base/index.ts';
 import { type Command, type CommandContext, notSupportedYet, splitWords } from './command.ts';
 
 const USAGE =

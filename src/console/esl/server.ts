@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { type Clock, formatAddress, type Logger, type Random, type Timer, UndropError } from '../../base/index.ts';
+import { type Clock, causeName, formatAddress, type Logger, type Random, type Timer, UndropError } from '../../base/index.ts';
 import type { EventSocketConfig } from '../../config/index.ts';
-import { causeName } from '../command/cause.ts';
+
 import type { CommandRegistry } from '../command/registry.ts';
 import type { SwitchEvent, SwitchView } from '../switch-view.ts';
 import { duration } from '../time-text.ts';

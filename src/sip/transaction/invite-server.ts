@@ -1,6 +1,6 @@
 // The INVITE server transaction over an unreliable transport: RFC 3261 §17.2.1, with the Accepted state of RFC 6026 §7.1.
 import { type Address, assert } from '../../base/index.ts';
-import { createResponse, type SipRequest, serializeMessage } from '../message/index.ts';
+import type { SipRequest } from '../message/index.ts';
 import { type MachineContext, TransactionTimers } from './machine.ts';
 import type { TransitionTable } from './table.ts';
 import type { DatagramSender, ServerTransaction } from './transaction.ts';
@@ -8,11 +8,12 @@ import type { DatagramSender, ServerTransaction } from './transaction.ts';
 type State = 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
 /** invite: a retransmission; acknowledge: an ACK; the others are the user's responses, and the timers by their letters. */
 type Input = 'invite' | 'acknowledge' | 'provisional' | 'success' | 'failure' | 'timerG' | 'timerH' | 'timerI' | 'timerL';
-type Action = 'send' | 'sendOrTrying' | 'startG' | 'doubleG' | 'startH' | 'startI' | 'startL' | 'stopTimers' | 'acknowledgeTimeout';
+type Action = 'send' | 'startG' | 'doubleG' | 'startH' | 'startI' | 'startL' | 'stopTimers' | 'acknowledgeTimeout';
 
 const TABLE: TransitionTable<State, Input, Action> = {
   proceeding: {
-    invite: ['proceeding', 'sendOrTrying'],
+    // Nothing before the user gave a response: its 100 waits until the call is durable.
+    invite: ['proceeding', 'send'],
     provisional: ['proceeding', 'send'],
     success: ['accepted', 'startL', 'send'],
     failure: ['completed', 'startG', 'startH', 'send'],
@@ -142,11 +143,6 @@ export class InviteServerTransaction implements ServerTransaction {
   #act(action: Action): void {
     const { t2, t4, t1x64 } = this.#context.timers;
     switch (action) {
-      case 'sendOrTrying':
-        // No response yet (the save barrier is slow, or a crash came before it): 100 quenches the retransmissions.
-        this.#last ??= serializeMessage(createResponse(this.request, 100));
-        this.#send();
-        return;
       case 'send':
         this.#send();
         return;

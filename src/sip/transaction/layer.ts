@@ -137,6 +137,8 @@ export class TransactionLayer implements TransactionLayerContract {
     assert(!this.#servers.has(key), 'a server transaction is restored once');
     const transaction = this.#addServer(key, request, source);
     if (responseBytes !== null) transaction.resume(responseStatus, responseBytes);
+    // The 100 may have been lost with the crash; the call is durable, so its caller may stop repeating the INVITE.
+    else if (request.method === 'INVITE') transaction.respond(100, serializeMessage(createResponse(request, 100)));
     return transaction;
   }
 

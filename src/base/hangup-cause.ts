@@ -80,3 +80,8 @@ export function causeName(text: string): string {
   if (/^\d+$/.test(upper)) return CAUSE_NAMES.find((name) => CAUSES[name] === Number(upper)) ?? 'NORMAL_CLEARING';
   return upper in CAUSES ? upper : 'NORMAL_CLEARING';
 }
+
+/** Q.850 number of a cause; 31 (NORMAL_UNSPECIFIED) for a name that FreeSWITCH does not know. */
+export function causeNumber(cause: string): number {
+  return CAUSES[cause] ?? 31;
+}
