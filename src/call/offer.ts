@@ -109,19 +109,21 @@ export function offerCodec(context: CallContext, leg: Leg, name: string): boolea
   return true;
 }
 
-function peerNamed(leg: Leg, codec: string): boolean {
+/** 2: the peer has named that codec; 1: it may know it, since it only answered our offer; 0: it offered others. */
+function chance(leg: Leg, codec: string): number {
   const audio = readAudio(leg.record.media?.remoteSdp ?? '');
-  return !('reason' in audio) && audio.codecs.some((entry) => entry.name === codec.toUpperCase());
+  if (!('reason' in audio) && audio.codecs.some((entry) => entry.name === codec.toUpperCase())) return 2;
+  return leg.record.direction === 'outbound' ? 1 : 0;
 }
 
-/** Brings two legs to one codec by re-INVITE of the one whose peer has named the other's. False when that cannot be. */
+/** Brings two legs to one codec by re-INVITE of the one whose peer more likely knows the other's. False when that cannot be. */
 export function alignCodecs(context: CallContext, left: Leg, right: Leg): boolean {
   if (codecsFit(left, right)) return true;
-  const named = (leg: Leg, other: Leg): boolean => peerNamed(leg, other.record.media?.endpoint?.format?.name ?? '');
-  const order = !named(left, right) && named(right, left) ? ([right, left] as const) : ([left, right] as const);
-  for (const [leg, other] of [order, [order[1], order[0]] as const]) {
-    const name = other.record.media?.endpoint?.format?.name;
-    if (name !== undefined && offerCodec(context, leg, name)) return true;
-  }
-  return false;
+  const ways = [
+    { leg: left, codec: right.record.media?.endpoint?.format?.name ?? '' },
+    { leg: right, codec: left.record.media?.endpoint?.format?.name ?? '' },
+  ]
+    .map((way) => ({ ...way, chance: chance(way.leg, way.codec) }))
+    .sort((one, other) => other.chance - one.chance);
+  return ways.some((way) => way.chance > 0 && offerCodec(context, way.leg, way.codec));
 }

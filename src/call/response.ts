@@ -99,21 +99,25 @@ function refreshed(
     if (!leg.up) return;
     agreeAsClient(context, leg, response);
     const agreed = media !== null && response.body !== '' ? acceptAnswer(leg, response.body) : null;
+    if (media !== null) media.offer = 'none';
+    if (media !== null && response.body !== '' && agreed === null) {
+      context.logger.log('warning', 'the answer to our re-INVITE cannot be used', { uuid: leg.uuid });
+      verified(context, leg);
+      refused(context, leg, transaction.purpose, 488);
+      return;
+    }
     if (media !== null && agreed !== null) {
       media.remoteSdp = response.body;
-      media.offer = 'none';
       media.fallbackSdp = null;
       setEndpoint(context, leg, endpointChangeOf(agreed, media.endpoint));
       reconnect(context, leg);
     }
     verified(context, leg);
-    // Audio that the partner cannot take any more has no use.
-    partnerRenegotiated(context, leg, media !== null && response.body !== '' && agreed === null ? 488 : status);
+    partnerRenegotiated(context, leg, status);
     offerIfWaiting(context, leg);
     return;
   }
-  if (transaction.purpose === 'reinvite') withdrawOffer(leg);
-  else if (media !== null) media.offer = 'none';
+  if (media !== null) media.offer = 'none';
   // RFC 3261 §12.2.1.2: 481 and a timeout end the dialog; any other answer proves that the far end still has it.
   if (status === 481) {
     context.hangup(leg, 'NORMAL_TEMPORARY_FAILURE', { byPeer: true });
@@ -125,10 +129,16 @@ function refreshed(
   }
   verified(context, leg);
   if (status === 422 && response !== null && raiseInterval(context, leg, response)) setSessionTimer(context, leg, 0);
-  if (transaction.purpose !== 'reinvite') {
+  refused(context, leg, transaction.purpose, status);
+}
+
+/** An offer of ours was refused: what was agreed holds again, or is offered later. */
+function refused(context: CallContext, leg: Leg, purpose: ClientTransactionRecord['purpose'], status: number): void {
+  if (purpose !== 'reinvite') {
     offerIfWaiting(context, leg);
     return;
   }
+  withdrawOffer(leg);
   const partner = partnerOf(context, leg);
   if (status === 491 && (partner === null || codecsFit(leg, partner))) {
     offerLater(context, leg);
