@@ -80,11 +80,14 @@ export class CallEngine {
     return this.#sessions;
   }
 
-  /** The leg that a request within a dialog belongs to: our tag and the Call-ID, and the peer's tag where it is known. */
-  findLeg(callId: string, localTag: string, remoteTag: string | null): Leg | null {
+  /**
+   * The leg that a request within a dialog belongs to: our tag and the Call-ID, and the peer's tag where it is known.
+   * Without `remoteTag` any fork of it will do.
+   */
+  findLeg(callId: string, localTag: string, remoteTag?: string | null): Leg | null {
     const leg = this.legs.get(this.#dialogs.get(dialogKey(callId, localTag)) ?? '') ?? null;
     const known = leg?.record.dialog?.remoteTag ?? null;
-    return leg !== null && (known === null || known === remoteTag) ? leg : null;
+    return leg !== null && (remoteTag === undefined || known === null || known === remoteTag) ? leg : null;
   }
 
   /** The leg whose first INVITE opened that server transaction: a CANCEL knows no tag of ours. */

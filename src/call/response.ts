@@ -1,6 +1,6 @@
 import type { Address } from '../base/index.ts';
 import type { SipResponse } from '../sip/index.ts';
-import { headerValue, parseCSeq, refreshTarget } from '../sip/index.ts';
+import { headerValue, parseCSeq, refreshTarget, tagOf } from '../sip/index.ts';
 import type { CallContext } from './context.ts';
 import { finishLeg } from './hangup.ts';
 import { partnerRenegotiated } from './in-dialog.ts';
@@ -27,7 +27,9 @@ export function receiveResponse(
   const transaction = findClient(leg, branch, method);
   if (method === 'INVITE' && (transaction === null || transaction.purpose === 'invite')) {
     const cseq = parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0;
-    if (transaction === null && response.status >= 200 && response.status < 300 && repeatAcknowledge(context, leg, cseq)) return;
+    // Said again by the one we talk to; another fork's (another tag) is a dialog of its own.
+    const same = tagOf(headerValue(response, 'To') ?? '') === leg.record.dialog?.remoteTag;
+    if (transaction === null && same && response.status >= 200 && response.status < 300 && repeatAcknowledge(context, leg, cseq)) return;
     receiveInviteResponse(context, leg, branch, response, source);
     return;
   }

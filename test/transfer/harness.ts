@@ -421,6 +421,12 @@ export class Phone {
     }
     if (message.method === 'INVITE' && tagOf(header(message, 'to')) === '') {
       if (call?.invite != null && cseqOf(call.invite).number === cseqOf(message).number) return;
+      if (call !== undefined) {
+        // Once more, after a 3xx or 422.
+        call.invite = message;
+        call.received.push(message);
+        return;
+      }
       call = new Call(this, {
         callId,
         localTag: `in${this.calls.length}x${this.port}`,
