@@ -4,13 +4,13 @@ import type { Config } from '../../src/config/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import type { EndpointState, MediaCommand, MediaMessage } from '../../src/media/protocol.ts';
 import { MemoryDatabase, MemoryStore } from '../../src/store/index.ts';
-import { CoreView } from '../../src/switch/view.ts';
 import { Switch } from '../../src/switch/switch.ts';
+import { CoreView } from '../../src/switch/view.ts';
 import { cseqOf, header, headerList, readSip, type SipText, tagOf, uriOf, writeSip } from '../../tools/phone/wire.ts';
 import { optionsFor } from '../config/memory-files.ts';
 import { VirtualClock } from '../sip/virtual-clock.ts';
 
-export const SWITCH: Address = { ip: '127.0.0.1', port: 5060 };
+const SWITCH: Address = { ip: '127.0.0.1', port: 5060 };
 
 type Headers = readonly (readonly [string, string])[];
 
@@ -83,9 +83,9 @@ export class World {
         this.#seed = (Math.imul(this.#seed, 1_664_525) + 1_013_904_223) >>> 0;
         return this.#seed;
       },
-      uuid: () => `${(random.uint32() >>> 0).toString(16).padStart(8, '0')}-0000-4000-8000-${String(random.uint32()).padStart(12, '0').slice(-12)}`,
-      token: (length: number) =>
-        Array.from({ length }, () => 'abcdefghijklmnopqrstuvwxyz234567'.charAt(random.uint32() >>> 27)).join(''),
+      uuid: () =>
+        `${(random.uint32() >>> 0).toString(16).padStart(8, '0')}-0000-4000-8000-${String(random.uint32()).padStart(12, '0').slice(-12)}`,
+      token: (length: number) => Array.from({ length }, () => 'abcdefghijklmnopqrstuvwxyz234567'.charAt(random.uint32() >>> 27)).join(''),
     };
     let media: (message: MediaMessage) => void = () => undefined;
     const core: Switch = new Switch({
@@ -296,7 +296,8 @@ export class Call {
   /** The final response to the last request of that method; a 2xx to INVITE is acknowledged. */
   final(method: string): SipText {
     const answer = this.received.findLast(
-      (message) => message.method === null && message.status >= 200 && cseqOf(message).method === method && cseqOf(message).number === this.cseq,
+      (message) =>
+        message.method === null && message.status >= 200 && cseqOf(message).method === method && cseqOf(message).number === this.cseq,
     );
     assert(answer !== undefined, `${method} has a final response`);
     return answer;

@@ -93,7 +93,10 @@ test('a re-INVITE of ours that was out when we died is sent again with its branc
   const via = (index: number): string | undefined => invites[index]?.headers.find(([name]) => name === 'via')?.[1];
   assert.ok(invites.length > 1);
   assert.equal(via(0), via(1));
-  assert.equal(world.core.engine.legs.get(world.legOf(a))?.record.clientTransactions.some(({ purpose }) => purpose === 'reinvite'), false);
+  assert.equal(
+    world.core.engine.legs.get(world.legOf(a))?.record.clientTransactions.some(({ purpose }) => purpose === 'reinvite'),
+    false,
+  );
   await run(`uuid_hold off ${world.legOf(a)}`);
   world.assertBridged(a, b);
   await end(scene);

@@ -25,7 +25,9 @@ test('a 3xx is followed to its contacts, the preferred first, with the same Call
   carol.answers = 486;
   const call = await alice.call('6002');
   assert.equal(carol.incoming().callId, bob.incoming().callId);
-  assert.ok(dave.incoming().invite !== null && cseqOf(dave.incoming().invite as never).number === cseqOf(bob.incoming().invite as never).number + 2);
+  assert.ok(
+    dave.incoming().invite !== null && cseqOf(dave.incoming().invite as never).number === cseqOf(bob.incoming().invite as never).number + 2,
+  );
   world.assertBridged(call, dave.incoming());
   await world.crash();
   await call.request('BYE');
@@ -94,7 +96,9 @@ test('two servers that redirect to each other end with the limit; a redirect wit
     const text = Buffer.from(bytes).toString();
     if (!text.startsWith('INVITE')) return;
     invites += 1;
-    const headers = text.split('\r\n').map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)] as const);
+    const headers = text
+      .split('\r\n')
+      .map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)] as const);
     bob.transmit(redirect({ headers } as never, ['<sip:x@nowhere.invalid>']));
   };
   const second = alice.dial('6002');
@@ -123,33 +127,33 @@ test('late offer in: our offer in the 200, the answer in the ACK; the bridge is 
 
 for (const crash of [false, true]) {
   test(`a second 2xx of a fork is acknowledged and ended${crash ? ', also after a SIGKILL' : ''}`, { timeout }, async () => {
-  const world = await World.start();
-  const [alice, bob] = [world.phone(6001), world.phone(6002)];
-  bob.answers = null;
-  const call = alice.dial('6002');
-  await world.settle();
-  const b = bob.incoming();
-  b.answer();
-  await world.settle();
-  if (crash) await world.crash();
-  bob.transmit(
-    writeSip(
-      'SIP/2.0 200 OK',
-      [
-        ...(b.invite?.headers.filter(([name]) => ['via', 'from', 'call-id', 'cseq'].includes(name)) ?? []),
-        ['to', `${header(b.invite as never, 'to')};tag=other`],
-        ['contact', '<sip:6002@127.0.0.1:6002>'],
-      ],
-      '',
-    ),
-  );
-  await world.settle();
-  const of = (method: string): number => b.requests(method).filter((message) => tagOf(header(message, 'to')) === 'other').length;
-  assert.deepEqual([of('ACK'), of('BYE')], [1, 1]);
-  world.assertBridged(call, b);
-  await call.request('BYE');
-  await world.assertNothingLeft();
-});
+    const world = await World.start();
+    const [alice, bob] = [world.phone(6001), world.phone(6002)];
+    bob.answers = null;
+    const call = alice.dial('6002');
+    await world.settle();
+    const b = bob.incoming();
+    b.answer();
+    await world.settle();
+    if (crash) await world.crash();
+    bob.transmit(
+      writeSip(
+        'SIP/2.0 200 OK',
+        [
+          ...(b.invite?.headers.filter(([name]) => ['via', 'from', 'call-id', 'cseq'].includes(name)) ?? []),
+          ['to', `${header(b.invite as never, 'to')};tag=other`],
+          ['contact', '<sip:6002@127.0.0.1:6002>'],
+        ],
+        '',
+      ),
+    );
+    await world.settle();
+    const of = (method: string): number => b.requests(method).filter((message) => tagOf(header(message, 'to')) === 'other').length;
+    assert.deepEqual([of('ACK'), of('BYE')], [1, 1]);
+    world.assertBridged(call, b);
+    await call.request('BYE');
+    await world.assertNothingLeft();
+  });
 }
 
 test('CANCEL races: a 200 that crossed our CANCEL gets ACK and BYE; a CANCEL after our 200 changes nothing', { timeout }, async () => {

@@ -36,12 +36,13 @@ test('UAS: the caller refreshes; without a refresh the session ends by BYE befor
   await world.assertNothingLeft();
 });
 
-test('UAS: refresher=uas makes us refresh at half the interval, by UPDATE where it is allowed, else by re-INVITE', { timeout }, async () => {
+test('UAS: refresher=uas makes us refresh at half the interval, by UPDATE where it is allowed, else by re-INVITE', {
+  timeout,
+}, async () => {
   for (const method of ['UPDATE', 'INVITE']) {
     const { world, alice } = await alone();
     if (method === 'UPDATE') alice.allow += ', UPDATE';
-    alice.react = (request) =>
-      request.method === method ? { status: 200, headers: [['Session-Expires', '120;refresher=uac']] } : null;
+    alice.react = (request) => (request.method === method ? { status: 200, headers: [['Session-Expires', '120;refresher=uac']] } : null);
     const call = await alice.call('9196', [...TIMER, ['Session-Expires', '120;refresher=uas']]);
     assert.equal(expires(call.final('INVITE')), '120;refresher=uas');
     await world.pass(59_000);

@@ -34,8 +34,7 @@ function sipfrags(call: Call): string[] {
   return call.requests('NOTIFY').map(({ body }) => body.trim().replace(/^SIP\/2.0 (\d+).*$/, '$1'));
 }
 
-const replaces = (call: Call): string =>
-  encodeURIComponent(`${call.callId};to-tag=${call.remoteTag};from-tag=${call.localTag}`);
+const replaces = (call: Call): string => encodeURIComponent(`${call.callId};to-tag=${call.remoteTag};from-tag=${call.localTag}`);
 
 test('blind transfer: 202, NOTIFY 100 and 200, and the transferor gets its BYE', { timeout }, async () => {
   const { world, carol, a, b } = await scene();
@@ -163,7 +162,9 @@ test('attended transfer: the two calls of the transferor become one, both its le
   }
 });
 
-test('attended transfer to a target that still rings: the transferee waits for it in the place of the transferor', { timeout }, async () => {
+test('attended transfer to a target that still rings: the transferee waits for it in the place of the transferor', {
+  timeout,
+}, async () => {
   const { world, alice, carol, a, b } = await scene();
   carol.answers = 180;
   const consult = alice.dial('6003');
