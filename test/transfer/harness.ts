@@ -57,7 +57,11 @@ export class World {
   /** What media was last told of each endpoint. */
   readonly endpoints = new Map<string, EndpointState>();
   readonly events: string[] = [];
-  readonly cdrs: string[] = [];
+  /** uuids of the legs whose CDR was written; a second time is the same file. */
+  readonly cdrs = new Set<string>();
+  /** Effects and saves so far; the switch is killed before the one with the number `killBefore`. */
+  effects = 0;
+  killBefore = 0;
   core!: Switch;
   view!: CoreView;
   readonly #config: Config;
@@ -108,13 +112,19 @@ export class World {
         },
         close: () => undefined,
       },
-      cdr: { write: async (record) => void this.cdrs.push(record.uuid) },
+      cdr: { write: async (record) => void this.cdrs.add(record.uuid) },
       secret: 'a secret of the nonces',
       send: (_profile, bytes, destination) => {
         const copy = Uint8Array.from(bytes);
         setImmediate(() => this.phones.get(destination.port)?.receive(copy));
       },
       onEvent: (event) => void this.events.push(event.name),
+      onEffect: () => {
+        this.effects += 1;
+        if (this.effects !== this.killBefore) return;
+        core.stop();
+        setImmediate(() => void this.#boot());
+      },
     });
     this.core = core;
     this.view = new CoreView({
@@ -222,7 +232,6 @@ export class World {
     assert.deepEqual(this.channels(), []);
     assert.equal(this.core.engine.legs.size, 0, 'no leg is left');
     assert.equal(this.database.rows.length, 0, 'no row is left');
-    assert.equal(new Set(this.cdrs).size, this.cdrs.length, 'one CDR a leg');
   }
 }
 
@@ -271,24 +280,28 @@ export class Call {
       this.#branch = branch;
       if (body === '') this.noOffer.add(this.cseq);
     }
-    this.phone.transmit(
-      writeSip(
-        `${method} ${this.target} SIP/2.0`,
-        [
-          ['Via', `SIP/2.0/UDP 127.0.0.1:${this.phone.port};rport;branch=${branch}`],
-          ['Max-Forwards', '70'],
-          ['From', `<${this.localUri}>;tag=${this.localTag}`],
-          ['To', method === 'CANCEL' ? `<${this.remoteUri}>` : to],
-          ['Call-ID', this.callId],
-          ['CSeq', `${this.cseq} ${method}`],
-          ['Contact', `<sip:${this.phone.port}@127.0.0.1:${this.phone.port}>`],
-          ['Allow', this.phone.allow],
-          ...headers,
-          ...(body.startsWith('v=0') ? ([['Content-Type', 'application/sdp']] as const) : []),
-        ],
-        body,
-      ),
+    const bytes = writeSip(
+      `${method} ${this.target} SIP/2.0`,
+      [
+        ['Via', `SIP/2.0/UDP 127.0.0.1:${this.phone.port};rport;branch=${branch}`],
+        ['Max-Forwards', '70'],
+        ['From', `<${this.localUri}>;tag=${this.localTag}`],
+        ['To', method === 'CANCEL' ? `<${this.remoteUri}>` : to],
+        ['Call-ID', this.callId],
+        ['CSeq', `${this.cseq} ${method}`],
+        ['Contact', `<sip:${this.phone.port}@127.0.0.1:${this.phone.port}>`],
+        ['Allow', this.phone.allow],
+        ...headers,
+        ...(body.startsWith('v=0') ? ([['Content-Type', 'application/sdp']] as const) : []),
+      ],
+      body,
     );
+    this.phone.transmit(bytes);
+    const { cseq } = this;
+    if (method !== 'ACK')
+      this.phone.repeat(bytes, () =>
+        this.received.some((message) => message.method === null && cseqOf(message).method === method && cseqOf(message).number === cseq),
+      );
   }
 
   #branch = '';
@@ -351,6 +364,15 @@ export class Phone {
     ].join('\r\n');
   }
 
+  /** RFC 3261 §17: said again every 500 ms of virtual time until `over` says that it was heard. */
+  repeat(bytes: Uint8Array, over: () => boolean, times = 20): void {
+    this.world.clock.setTimer(500, () => {
+      if (over() || times === 0) return;
+      this.transmit(bytes);
+      this.repeat(bytes, over, times - 1);
+    });
+  }
+
   transmit(bytes: Uint8Array): void {
     this.world.core.receive('internal', bytes, { ip: '127.0.0.1', port: this.port });
   }
@@ -387,20 +409,22 @@ export class Phone {
   respond(call: Call, request: SipText, status: number, headers: Headers = [], body = ''): void {
     const copied = request.headers.filter(([name]) => ['via', 'from', 'call-id', 'cseq', 'record-route'].includes(name));
     const to = header(request, 'to');
-    this.transmit(
-      writeSip(
-        `SIP/2.0 ${status} Status`,
-        [
-          ...copied,
-          ['to', tagOf(to) === '' ? `${to};tag=${call.localTag}` : to],
-          ['contact', `<sip:${this.port}@127.0.0.1:${this.port}>`],
-          ['allow', this.allow],
-          ...headers,
-          ...(body === '' ? [] : ([['content-type', 'application/sdp']] as const)),
-        ],
-        body,
-      ),
+    const bytes = writeSip(
+      `SIP/2.0 ${status} Status`,
+      [
+        ...copied,
+        ['to', tagOf(to) === '' ? `${to};tag=${call.localTag}` : to],
+        ['contact', `<sip:${this.port}@127.0.0.1:${this.port}>`],
+        ['allow', this.allow],
+        ...headers,
+        ...(body === '' ? [] : ([['content-type', 'application/sdp']] as const)),
+      ],
+      body,
     );
+    this.transmit(bytes);
+    const { number, method } = cseqOf(request);
+    if (method === 'INVITE' && status >= 200)
+      this.repeat(bytes, () => call.received.some((message) => message.method === 'ACK' && cseqOf(message).number === number));
   }
 
   receive(bytes: Uint8Array): void {
@@ -421,7 +445,10 @@ export class Phone {
       return;
     }
     if (message.method === 'INVITE' && tagOf(header(message, 'to')) === '') {
-      if (call?.invite != null && cseqOf(call.invite).number === cseqOf(message).number) return;
+      if (call?.invite != null && cseqOf(call.invite).number === cseqOf(message).number) {
+        if (this.answers !== null && this.answers >= 300) call.answer(this.answers, this.answerHeaders);
+        return;
+      }
       if (call !== undefined) {
         // Once more, after a 3xx or 422.
         call.invite = message;
