@@ -107,7 +107,7 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
   },
   sleep: {
     run: (context, leg, data) => {
-      const milliseconds = Math.min(Math.max(Number(data) || 0, 0), 86_400_000);
+      const milliseconds = Math.round(Math.min(Math.max(Number(data) || 0, 0), 86_400_000));
       const execution = leg.record.execution;
       if (execution !== null) execution.deadline = context.wallMicroseconds() + milliseconds * 1000;
       context.emit({ kind: 'timer', leg: leg.uuid, name: 'application', delayMilliseconds: milliseconds });

@@ -33,7 +33,7 @@ function nextAttempt(context: CallContext, leg: Leg, lastCause: string): void {
     const plan = parseDialString(attempt.dialString);
     for (attempt.groupIndex += 1; attempt.groupIndex < plan.attempts.length; attempt.groupIndex += 1) {
       const seconds = ringSeconds(leg);
-      attempt.deadline = context.wallMicroseconds() + seconds * 1_000_000;
+      attempt.deadline = context.wallMicroseconds() + Math.round(seconds * 1_000_000);
       attempt.callees = [];
       for (const dialLeg of plan.attempts[attempt.groupIndex] ?? []) {
         const resolved = resolveEndpoint(context, dialLeg.endpoint, context.config().variables.get('domain') ?? '');

@@ -6,7 +6,7 @@ import type { LegRecord, ServerTransactionRecord } from './record.ts';
 /**
  * What a step asks of the world, in order. The executor inserts the save of every leg that the step changed before the
  * first effect a peer can notice; effects of the same call wait for it. 100 Trying waits too: a caller that has heard it
- * sends its INVITE no more, so the call must not be forgotten from then on. `immediate` ones never wait (retransmissions).
+ * sends its INVITE no more, so the call must not be forgotten from then on.
  */
 export type Effect =
   | {
@@ -32,7 +32,6 @@ export type Effect =
       readonly profile: string;
       readonly bytes: Uint8Array;
       readonly destination: Address;
-      readonly immediate: boolean;
     }
   /** After a crash: server and client transactions of an earlier life. */
   | {

@@ -1,7 +1,8 @@
 import type { Clock, Logger, Random } from '../base/index.ts';
 import { assert, unreachable } from '../base/index.ts';
 import type { Config, SipProfile } from '../config/index.ts';
-import type { LocalParty } from '../sip/index.ts';
+import type { LocalParty, SipRequest } from '../sip/index.ts';
+import { createResponse, serializeMessage } from '../sip/index.ts';
 import { advance, applicationDone, route, runningApplication } from './application.ts';
 import { attemptTimeout, calleeAnswered, calleeFailed, calleeProgress, unbridge } from './bridge.ts';
 import { leaveConference } from './conference.ts';
@@ -108,7 +109,8 @@ export class CallEngine {
     const result = this.#run(() => {
       const leg = createOutboundLeg(this.#context, request);
       created.push(leg);
-      if (leg.record.execution !== null) leg.record.execution.deadline = this.#context.wallMicroseconds() + timeoutSeconds * 1_000_000;
+      if (leg.record.execution !== null)
+        leg.record.execution.deadline = this.#context.wallMicroseconds() + Math.round(timeoutSeconds * 1_000_000);
       this.#context.emit({ kind: 'timer', leg: leg.uuid, name: 'originate', delayMilliseconds: timeoutSeconds * 1000 });
     });
     const leg = created[0];
@@ -124,6 +126,7 @@ export class CallEngine {
   /** Recovery, first of all: endpoints of every leg. */
   restoreMedia(records: readonly LegRecord[]): StepResult {
     return this.#run(() => {
+      this.#sessions += records.length;
       for (const record of records) {
         const endpoint = record.media?.endpoint;
         if (endpoint != null) this.#ports.take(endpoint.localPort);
@@ -187,7 +190,7 @@ export class CallEngine {
         receiveAcknowledge(context, leg, input.request);
         return;
       case 'cancel':
-        this.#cancelled(leg, input.key);
+        this.#cancelled(leg, input.key, input.cancelKey, input.request);
         return;
       case 'response':
         receiveResponse(context, leg, input.branch, input.method, input.response, input.source);
@@ -227,7 +230,11 @@ export class CallEngine {
     }
   }
 
-  #cancelled(leg: Leg, key: string): void {
+  #cancelled(leg: Leg, key: string, cancelKey: string, request: SipRequest): void {
+    // RFC 3261 §9.2: answered 200 in any case, with the tag of the INVITE's response.
+    const toTag = leg.record.dialog?.localTag ?? '';
+    const bytes = serializeMessage(createResponse(request, 200, { toTag }));
+    this.#context.emit({ kind: 'respond', leg: leg.uuid, key: cancelKey, status: 200, bytes });
     const invite = leg.inviteTransaction();
     if (invite === null || invite.key !== key || invite.responseStatus >= 200) return;
     hangup(this.#context, leg, 'ORIGINATOR_CANCEL', { status: 487, disposition: 'recv_cancel' });
@@ -315,7 +322,8 @@ export class CallEngine {
         offerIfWaiting(this.#context, leg);
         return;
       case 'verify':
-        if (leg.verifyTries !== null && leg.verifyTries > 0) verify(this.#context, leg, 'auto');
+        if (leg.verifyTries !== null && leg.verifyTries > 0)
+          verify(this.#context, leg, this.#context.profile(leg.record.profileName)?.recoveryRefresh === 'reinvite' ? 'reinvite' : 'auto');
         else verificationFailed(this.#context, leg);
         return;
       default:

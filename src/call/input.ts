@@ -16,8 +16,8 @@ export type CallInput =
   /** A request within a dialog of ours (never ACK or CANCEL). */
   | { readonly kind: 'request'; readonly leg: string; readonly key: string; readonly request: SipRequest; readonly source: Address }
   | { readonly kind: 'acknowledge'; readonly leg: string; readonly request: SipRequest }
-  /** CANCEL of the INVITE with that server transaction key; the CANCEL itself is already answered. */
-  | { readonly kind: 'cancel'; readonly leg: string; readonly key: string; readonly request: SipRequest }
+  /** CANCEL of the INVITE with that server transaction key; `cancelKey` is its own. */
+  | { readonly kind: 'cancel'; readonly leg: string; readonly key: string; readonly cancelKey: string; readonly request: SipRequest }
   | {
       readonly kind: 'response';
       readonly leg: string;

@@ -22,6 +22,8 @@ export class Leg {
   readonly reliableSeen = new Map<string, number>();
   /** Tries of the verification after a recovery; null when nothing is to be verified. */
   verifyTries: number | null = null;
+  /** When the last of them began, wall microseconds. */
+  verifyAskedAt = 0;
 
   constructor(record: LegRecord) {
     this.record = record;

@@ -27,9 +27,9 @@ export function receiveResponse(
   const transaction = findClient(leg, branch, method);
   if (method === 'INVITE' && (transaction === null || transaction.purpose === 'invite')) {
     const cseq = parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0;
-    // Said again by the one we talk to; another fork's (another tag) is a dialog of its own.
-    const same = tagOf(headerValue(response, 'To') ?? '') === leg.record.dialog?.remoteTag;
-    if (transaction === null && same && response.status >= 200 && response.status < 300 && repeatAcknowledge(context, leg, cseq)) return;
+    // A 2xx of another tag is a fork's, and gets an ACK of its own.
+    const own = tagOf(headerValue(response, 'To') ?? '') === leg.record.dialog?.remoteTag;
+    if (transaction === null && own && response.status >= 200 && response.status < 300 && repeatAcknowledge(context, leg, cseq)) return;
     receiveInviteResponse(context, leg, branch, response, source);
     return;
   }

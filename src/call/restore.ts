@@ -161,7 +161,8 @@ function resumeApplication(context: CallContext, leg: Leg): void {
       return;
     }
     case 'playback':
-      if (leg.record.broadcast == null) startPlayback(context, leg, running.data, Math.max(0, (now - execution.startedAt) / 1000));
+      if (leg.record.broadcast == null)
+        startPlayback(context, leg, running.data, Math.max(0, Math.floor((now - execution.startedAt) / 1000)));
       return;
     default:
       return;

@@ -180,10 +180,10 @@ export function acknowledge(context: CallContext, leg: Leg, dialog: DialogRecord
   const others = leg.record.clientTransactions.filter((transaction) => transaction.purpose !== 'ack');
   leg.record.clientTransactions = [...others, { method: 'ACK', branch, request: text, destination, provisional: 0, purpose: 'ack' }];
   leg.dirty = true;
-  context.emit({ kind: 'datagram', leg: leg.uuid, profile: leg.record.profileName, bytes: bytesOf(text), destination, immediate: false });
+  context.emit({ kind: 'datagram', leg: leg.uuid, profile: leg.record.profileName, bytes: bytesOf(text), destination });
 }
 
-/** Says the stored ACK again, at once; false when there is none for that CSeq. */
+/** Says the stored ACK again, behind the save of the first one when that is still under way; false when there is none for that CSeq. */
 export function repeatAcknowledge(context: CallContext, leg: Leg, cseq: number): boolean {
   const stored = leg.record.clientTransactions.find((transaction) => transaction.purpose === 'ack');
   if (stored === undefined || !stored.request.includes(`CSeq: ${cseq} ACK`)) return false;
@@ -194,7 +194,6 @@ export function repeatAcknowledge(context: CallContext, leg: Leg, cseq: number):
     profile: profileName,
     bytes: bytesOf(stored.request),
     destination: stored.destination,
-    immediate: true,
   });
   return true;
 }

@@ -2,8 +2,8 @@ import type { CallContext } from './context.ts';
 import type { Leg } from './leg.ts';
 import { sendRequest } from './signalling.ts';
 
-/** Tries before a far end that does not answer is given up, and the time between them: three over 90 s. */
-export const VERIFY_TRIES = 3;
+/** Tries before a far end that does not answer is given up; one begins at the earliest this long after the one before: three over 90 s. */
+const VERIFY_TRIES = 3;
 const VERIFY_INTERVAL = 30_000;
 
 /**
@@ -14,7 +14,13 @@ export function verify(context: CallContext, leg: Leg, how: 'auto' | 'reinvite')
   const { dialog, media } = leg.record;
   if (!leg.answered || dialog === null || media === null || leg.verifyTries === null) return;
   if (leg.record.clientTransactions.some(({ purpose }) => purpose === 'verify' || purpose === 'reinvite')) return;
+  if (media.localSdp === null && !(how === 'auto' && dialog.remoteAllow.includes('UPDATE'))) {
+    // Nothing that could be asked without a change: the leg stays as it is.
+    leg.verifyTries = null;
+    return;
+  }
   leg.verifyTries += 1;
+  leg.verifyAskedAt = context.wallMicroseconds();
   if (how === 'auto' && dialog.remoteAllow.includes('UPDATE')) {
     sendRequest(context, leg, 'UPDATE', { purpose: 'verify' });
     return;
@@ -52,5 +58,7 @@ export function verificationFailed(context: CallContext, leg: Leg): void {
     context.hangup(leg, 'RECOVERY_ON_TIMER_EXPIRE');
     return;
   }
-  context.emit({ kind: 'timer', leg: leg.uuid, name: 'verify', delayMilliseconds: VERIFY_INTERVAL });
+  const passed = (context.wallMicroseconds() - leg.verifyAskedAt) / 1000;
+  const delayMilliseconds = Math.min(VERIFY_INTERVAL, Math.max(0, VERIFY_INTERVAL - passed));
+  context.emit({ kind: 'timer', leg: leg.uuid, name: 'verify', delayMilliseconds });
 }

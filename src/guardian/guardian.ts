@@ -22,6 +22,10 @@ const helloMilliseconds = 5_000;
 const stopMilliseconds: Readonly<Record<Exclude<StopHow, 'drain'>, number>> = { restart: 3_000, now: 10_000 };
 const mediaStopMilliseconds = 3_000;
 const maximumConnections = 64;
+/** Exit code of a switch that can start later (sysexits.h EX_TEMPFAIL): the disk is full, the database locked. */
+const exitTemporary = 75;
+/** How soon what a full disk refused is written again. */
+const rewriteMilliseconds = 1_000;
 
 type Channel = LineChannel<ToGuardian, ToSwitch | ToStopCommand>;
 
@@ -65,8 +69,12 @@ export class Guardian {
   #clean = true;
   #exitCode = 0;
   #everReady = false;
+  #waitsTold = false;
   #helloTimer: NodeJS.Timeout | null = null;
   #stopTimer: NodeJS.Timeout | null = null;
+  #rewrite: NodeJS.Timeout | null = null;
+  /** What `run/ready` shall hold; null: the switch is not ready. */
+  #readyRuntime: string | null = null;
   #descriptors: DescriptorReceiver | null = null;
   /** Sockets that the switch shall still give back. */
   #asked: string[] = [];
@@ -83,7 +91,6 @@ export class Guardian {
     this.#take('media', options.media);
     this.#take('switch', options.switch);
     this.#inferDeaths();
-    replaceFile(join(this.#layout.run, 'guardian.pid'), `${options.self.pid}\n`);
     this.#saveTable();
     this.#server = createServer((socket) => this.#accept(socket));
     this.#server.maxConnections = maximumConnections;
@@ -132,7 +139,6 @@ export class Guardian {
     } else {
       state.identity = given;
       state.adopted = true;
-      replaceFile(join(this.#layout.run, `${role}.pid`), `${given.pid}\n`);
       this.#log(`adopted ${role} ${given.pid}`);
     }
   }
@@ -203,6 +209,10 @@ export class Guardian {
     this.#log(
       `${role} ${pid} died: ${signal ?? (exitCode === null ? 'unseen' : `exit code ${exitCode}`)}${startError === null ? '' : `: ${startError}`}`,
     );
+    if (role === 'switch' && exitCode === exitTemporary && !this.#everReady && !this.#waitsTold) {
+      this.#waitsTold = true;
+      process.stderr.write(`undrop: the switch cannot start yet and is tried again; see ${join(this.#layout.log, 'switch.log')}\n`);
+    }
     this.#deaths.add({ role, pid, signal, exitCode, at: systemClock.wallMicroseconds(), respawnedAt: null });
     const delay = state.policy.died(performance.now(), state.bornAt);
     if (delay === 0) {
@@ -218,6 +228,7 @@ export class Guardian {
   }
 
   #switchGone(): void {
+    this.#readyRuntime = null;
     rmSync(this.#layout.ready, { force: true });
     this.#switchChannel?.destroy();
     this.#switchChannel = null;
@@ -275,6 +286,7 @@ export class Guardian {
 
   #end(exitCode: number): void {
     if (this.#watch !== null) clearInterval(this.#watch);
+    if (this.#rewrite !== null) clearTimeout(this.#rewrite);
     this.#clearHello();
     if (this.#stopTimer !== null) clearTimeout(this.#stopTimer);
     this.#descriptors?.close();
@@ -406,7 +418,8 @@ export class Guardian {
 
   #ready(runtime: string): void {
     this.#sockets.releaseUnwanted();
-    bestEffort(() => replaceFile(this.#layout.ready, `${runtime}\n`));
+    this.#readyRuntime = runtime;
+    this.#saveTable();
     if (!this.#everReady) process.stdout.write('undrop ready\n');
     this.#everReady = true;
   }
@@ -440,14 +453,25 @@ export class Guardian {
     this.#switchChannel?.send({ kind: 'deaths', deaths: this.#deaths.list() });
   }
 
+  /** The table, and the files for others to read. On a full disk again until it succeeds: who lives must be known. */
   #saveTable(): void {
+    if (this.#rewrite !== null) clearTimeout(this.#rewrite);
+    this.#rewrite = null;
     const table = {
       configDirectory: this.#options.configDirectory,
       guardian: this.#options.self,
       media: this.#roles.media.identity,
       switch: this.#roles.switch.identity,
     };
-    bestEffort(() => writeProcessTable(this.#layout.processes, table));
+    const written = bestEffort(() => {
+      writeProcessTable(this.#layout.processes, table);
+      for (const role of ['guardian', 'media', 'switch'] as const) {
+        const pid = table[role]?.pid ?? 0;
+        if (pid > 0) replaceFile(join(this.#layout.run, `${role}.pid`), `${pid}\n`);
+      }
+      if (this.#readyRuntime !== null) replaceFile(this.#layout.ready, `${this.#readyRuntime}\n`);
+    });
+    if (!written) this.#rewrite = setTimeout(() => this.#saveTable(), rewriteMilliseconds);
   }
 
   #log(text: string): void {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { UndropError } from '../base/index.ts';
 import { processStartTime } from '../io/index.ts';
 import { readArguments, required } from './arguments.ts';
+import { bestEffort } from './best-effort.ts';
 import { type StateLayout, stateLayout } from './layout.ts';
 import { GuardianLock } from './lock.ts';
 import {
@@ -65,10 +66,10 @@ function startOrAdopt(role: Role, before: ProcessTable, table: Table, layout: St
   }
   if (role === 'switch') rmSync(layout.ready, { force: true });
   table[role] = beingSpawned;
-  writeProcessTable(layout.processes, table);
+  bestEffort(() => writeProcessTable(layout.processes, table));
   const spawned = spawnRole(role, layout, table.configDirectory);
   table[role] = spawned.identity;
-  writeProcessTable(layout.processes, table);
+  bestEffort(() => writeProcessTable(layout.processes, table));
   return spawned;
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 
 /**
  * Replaces the content of `path` by rename: a reader sees the old text or the new one, never a part.
@@ -10,6 +10,9 @@ export function replaceFile(path: string, text: string, options: { durable?: boo
   try {
     writeSync(file, text);
     if (options.durable === true) fsyncSync(file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   } finally {
     closeSync(file);
   }

@@ -183,19 +183,20 @@ export class Executor {
 /** Whether a peer, or a later life, could notice the effect before the save is durable. */
 function waits(effect: Effect): boolean {
   switch (effect.kind) {
-    case 'datagram':
-      return !effect.immediate;
     case 'respond':
     case 'request':
+    case 'datagram':
     case 'repeatUntilAcknowledged':
+    // In order with what it stops.
+    case 'stopRepeating':
+    // A leg whose end is not durable comes back after a crash, and wants its port and its stream as they were.
+    case 'closeMedia':
     case 'end':
       return true;
     case 'restoreServer':
     case 'restoreClient':
-    case 'stopRepeating':
     case 'media':
     case 'sendDtmf':
-    case 'closeMedia':
     case 'timer':
       return false;
     default:

@@ -16,6 +16,9 @@ import { CoreView } from './view.ts';
 
 /** Exit code of a start that the user has to mend something for (sysexits.h, EX_CONFIG). */
 const EXIT_CONFIG = 78;
+/** Exit code of a start that shall be tried again (sysexits.h, EX_TEMPFAIL): nothing is wrong with the configuration. */
+const EXIT_TEMPORARY = 75;
+const TEMPORARY_ERRORS: readonly string[] = ['STORE_FULL', 'STORE_BUSY'];
 /** FreeSWITCH's numbers, for `log` of the event socket. */
 const LEVEL_NUMBERS: Readonly<Record<LogLevel, number>> = { alert: 1, critical: 2, error: 3, warning: 4, notice: 5, info: 6, debug: 7 };
 const EXPIRE_INTERVAL = 10_000;
@@ -29,8 +32,9 @@ export async function runSwitch(options: { readonly configDirectory: string; rea
   } catch (error) {
     if (!(error instanceof UndropError)) throw error;
     const text = `undrop: ${error.describe()}\n`;
-    writeFileSync(join(options.stateDirectory, 'run', 'start-error'), text);
     process.stderr.write(text);
+    if (TEMPORARY_ERRORS.includes(error.code)) process.exit(EXIT_TEMPORARY);
+    writeFileSync(join(options.stateDirectory, 'run', 'start-error'), text);
     process.exit(EXIT_CONFIG);
   }
 }

@@ -40,6 +40,7 @@ export class MediaClient {
   readonly #lists = new Map<number, (reports: readonly EndpointReport[]) => void>();
   #request = 0;
   #connected = false;
+  #closesStrays = false;
   #runtime: string | null = null;
 
   constructor(options: MediaClientOptions) {
@@ -85,8 +86,9 @@ export class MediaClient {
     this.#options.link.send({ kind: 'list', request, ids: null });
   }
 
-  /** Closes what no call knows. Only after a complete read of the store: until then all stay and serve. */
+  /** Closes what no call knows, now and after each connection. Only after a complete read of the store: until then all stay and serve. */
   closeStrays(): void {
+    this.#closesStrays = true;
     this.list((reports) => {
       const strays = reports.map((report) => report.state.id).filter((id) => !this.#desired.has(id));
       if (strays.length === 0) return;
@@ -109,6 +111,8 @@ export class MediaClient {
     this.#options.link.send({ kind: 'hello', request: this.#next(), version: MEDIA_PROTOCOL_VERSION });
     this.#unsent.clear();
     this.#sendSet([...this.#desired.keys()]);
+    // What was to be closed while `media` was dead came back from its journal.
+    if (this.#closesStrays) this.closeStrays();
   }
 
   #sendSet(ids: readonly string[]): void {

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '../base/index.ts';
 import type { CallEngine, LegRecord, StepResult } from '../call/index.ts';
-import { attemptBatchSize, type Decision, decide, metadataToRecord } from '../checkpoint/index.ts';
+import { attemptBatchSize, type Decision, decide, metadataToRecord, type ReadRow } from '../checkpoint/index.ts';
 import type { Config } from '../config/index.ts';
 import type { RecoveryRow, Store, StoreOperation } from '../store/index.ts';
 import type { RecoveryReport } from './recovery-report.ts';
@@ -14,8 +14,8 @@ export interface RecoveryRunOptions {
   readonly epoch: number;
   readonly runtimeUuid: string;
   apply(result: StepResult): void;
-  /** A row of FreeSWITCH's was taken: it goes when ours is durable. */
-  takeForeign(uuid: string): void;
+  /** A row was taken; one of FreeSWITCH's goes when ours is durable. */
+  takeRow(uuid: string, foreign: boolean): void;
   /** Resolves when all saves so far are durable (or given up). */
   saved(): Promise<void>;
 }
@@ -40,10 +40,8 @@ export async function runRecovery(
   const readAt = options.clock.wallMicroseconds();
   const candidates: Candidate[] = [];
   const quarantines: StoreOperation[] = [];
-  for (const row of latestRows(rows)) {
+  for (const { row, read } of inScope(rows, scope.profileName, readAt)) {
     if (options.engine.legs.has(row.uuid)) continue;
-    if (scope.profileName !== null && row.profileName !== scope.profileName) continue;
-    const read = metadataToRecord(row, readAt);
     const record = read.kind === 'unreadable' ? null : read.record;
     const decision = decide({
       origin: row.epoch === null ? 'freeswitch' : 'ours',
@@ -93,6 +91,19 @@ export async function awaitedCallIds(
   return callIds;
 }
 
+/** The rows of a profile, or all; with each leg come the other legs of its call, whatever their profile. */
+function inScope(
+  rows: readonly RecoveryRow[],
+  profileName: string | null,
+  now: number,
+): readonly { readonly row: RecoveryRow; readonly read: ReadRow }[] {
+  const all = latestRows(rows).map((row) => ({ row, read: metadataToRecord(row, now) }));
+  if (profileName === null) return all;
+  const callOf = (read: ReadRow): string | null => (read.kind === 'unreadable' ? null : read.record.callUuid);
+  const calls = new Set(all.filter(({ row }) => row.profileName === profileName).map(({ read }) => callOf(read)));
+  return all.filter(({ row, read }) => row.profileName === profileName || (callOf(read) !== null && calls.has(callOf(read))));
+}
+
 /** FreeSWITCH can leave several rows of one uuid behind; ours, then the last, counts. */
 function latestRows(rows: readonly RecoveryRow[]): readonly RecoveryRow[] {
   const byUuid = new Map<string, RecoveryRow>();
@@ -113,7 +124,7 @@ async function adoptAll(options: RecoveryRunOptions, report: RecoveryReport, can
       await options.store.commit(counted.map((candidate) => ({ kind: 'countAttempt', uuid: candidate.row.uuid, epoch: options.epoch })));
     }
     // Before the first save of ours, which deletes FreeSWITCH's row in the same transaction.
-    for (const { row } of batch) if (row.epoch === null) options.takeForeign(row.uuid);
+    for (const { row } of batch) options.takeRow(row.uuid, row.epoch === null);
     options.apply(options.engine.restoreMedia(batch.map((candidate) => candidate.record)));
     for (const candidate of batch) {
       uuids.push(candidate.row.uuid);

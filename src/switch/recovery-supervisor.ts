@@ -26,7 +26,7 @@ export interface RecoverySupervisorOptions {
   readonly runtimeUuid: string;
   readonly processStartedAt: number;
   apply(result: StepResult): void;
-  takeForeign(uuid: string): void;
+  takeRow(uuid: string, foreign: boolean): void;
   saved(): Promise<void>;
   saveRun(row: RecoveryRunRow): void;
 }

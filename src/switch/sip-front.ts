@@ -182,7 +182,8 @@ export class SipFront {
   stopRepeating(key: string): void {
     this.#repeats.get(key)?.stop();
     this.#repeats.delete(key);
-    this.#answered.delete(key);
+    // A reliable provisional that was acknowledged leaves an INVITE whose 2xx is still to be repeated.
+    if (this.#answered.get(key)?.answered === true) this.#answered.delete(key);
   }
 
   close(): void {
@@ -295,11 +296,15 @@ export class SipFront {
 
   #receiveCancel(transaction: ServerTransaction): void {
     const invite = this.#layer.inviteServerFor(transaction.request);
-    this.#answer(transaction, invite === null ? 481 : 200);
-    if (invite === null) return;
     const callId = headerValue(transaction.request, 'Call-ID') ?? '';
-    const leg = this.#options.findByInvite(callId, invite.key);
-    if (leg !== null) this.#options.input({ kind: 'cancel', leg: leg.uuid, key: invite.key, request: transaction.request });
+    const leg = invite === null ? null : this.#options.findByInvite(callId, invite.key);
+    if (invite === null || leg === null) {
+      this.#answer(transaction, invite === null ? 481 : 200);
+      return;
+    }
+    // The call answers it, behind its save: a caller that got the 200 says its CANCEL no more.
+    this.#servers.set(transaction.key, transaction);
+    this.#options.input({ kind: 'cancel', leg: leg.uuid, key: invite.key, cancelKey: transaction.key, request: transaction.request });
   }
 
   #receiveAcknowledge(request: SipRequest): void {

@@ -1,4 +1,4 @@
-import type { Address, Clock, Logger, Random } from '../base/index.ts';
+import type { Address, Clock, Logger, Random, Timer } from '../base/index.ts';
 import { UndropError } from '../base/index.ts';
 import type { CallEvent, CallInput, DialContact, Effect, Leg, LegRecord, StepResult } from '../call/index.ts';
 import { CallEngine } from '../call/index.ts';
@@ -11,6 +11,9 @@ import { Executor } from './executor.ts';
 import { MediaClient, type MediaLink } from './media-client.ts';
 import { RecoverySupervisor } from './recovery-supervisor.ts';
 import { SipFront } from './sip-front.ts';
+
+/** Milliseconds that the row of a refused INVITE outlives it: the caller has repeated and acknowledged by then. */
+const REFUSAL_STAYS = 4_000;
 
 export interface CdrSink {
   /** Resolves when the file is in place. */
@@ -58,8 +61,12 @@ export class Switch {
   readonly #options: SwitchOptions;
   readonly #executor: Executor;
   readonly #authenticator: Authenticator;
+  /** Legs with a row in the store: it is kept up to date to the end, even when its profile stops to track calls. */
+  readonly #rows = new Set<string>();
   /** Rows of FreeSWITCH's whose legs we took; deleted with the first save of ours. */
   readonly #foreign = new Set<string>();
+  /** Rows of refused calls, by leg. */
+  readonly #lingering = new Map<string, { readonly timer: Timer; readonly remove: () => void }>();
   #config: Config;
   #endingLegs = 0;
   #stopped = false;
@@ -122,7 +129,10 @@ export class Switch {
       runtimeUuid: options.coreUuid,
       processStartedAt: options.processStartedAt,
       apply: (result) => this.apply(result),
-      takeForeign: (uuid) => this.#foreign.add(uuid),
+      takeRow: (uuid, foreign) => {
+        this.#rows.add(uuid);
+        if (foreign) this.#foreign.add(uuid);
+      },
       saved: () => this.writer.drained(),
       saveRun: (row) => this.writer.save([{ kind: 'saveRun', row }], () => undefined),
     });
@@ -155,6 +165,7 @@ export class Switch {
   apply(result: StepResult): void {
     if (this.#stopped) return;
     this.#executor.apply(result);
+    this.statistics.peakSessions = Math.max(this.statistics.peakSessions, this.engine.legs.size);
     if (this.busy === 0) this.#onEmpty?.();
   }
 
@@ -163,9 +174,20 @@ export class Switch {
     if (!this.#stopped) this.fronts.get(profile)?.receive(bytes, source);
   }
 
-  /** A new configuration takes effect for what begins from now on; calls in progress keep their profiles. */
+  /**
+   * A new configuration takes effect for what begins from now on. Profiles in use stay, and keep the addresses that their
+   * sockets are bound to until the next start.
+   */
   reconfigure(config: Config): void {
     const profiles = new Map([...this.#config.profiles, ...config.profiles]);
+    for (const [name, old] of this.#config.profiles) {
+      const changed = profiles.get(name);
+      if (changed === undefined) continue;
+      if (changed.sipIp !== old.sipIp || changed.sipPort !== old.sipPort) {
+        this.#options.logger.log('warning', `profile ${name}: another sip-ip or sip-port takes effect at the next start`);
+      }
+      profiles.set(name, { ...changed, sipIp: old.sipIp, sipPort: old.sipPort, extSipIp: old.extSipIp });
+    }
     this.#config = { ...config, switchname: this.#config.switchname, profiles };
   }
 
@@ -219,6 +241,8 @@ export class Switch {
   stop(): void {
     this.#stopped = true;
     this.#executor.stop();
+    for (const { timer } of this.#lingering.values()) timer.cancel();
+    this.#lingering.clear();
     for (const front of this.fronts.values()) front.close();
     this.recovery.stop();
   }
@@ -269,7 +293,6 @@ export class Switch {
     }
     statistics.sessionsThisSecond += 1;
     statistics.sessionsPerSecondPeak = Math.max(statistics.sessionsPerSecondPeak, statistics.sessionsThisSecond);
-    statistics.peakSessions = Math.max(statistics.peakSessions, this.engine.legs.size);
   }
 
   #findUser(domain: string, user: string) {
@@ -284,7 +307,8 @@ export class Switch {
 
   #saveOf(leg: Leg): readonly StoreOperation[] | null {
     const { record } = leg;
-    if (!this.#isTracked(record.profileName)) return null;
+    if (!this.#rows.has(record.uuid) && !this.#isTracked(record.profileName)) return null;
+    this.#rows.add(record.uuid);
     const row = {
       runtimeUuid: this.#options.coreUuid,
       technology: 'sofia',
@@ -318,8 +342,7 @@ export class Switch {
     this.#options.cdr.write(record, xml).then(
       () => {
         if (this.#stopped) return;
-        if (this.#isTracked(record.profileName))
-          this.writer.save([{ kind: 'delete', uuid: record.uuid, epoch: this.#options.epoch }], () => undefined);
+        this.#deleteRow(record);
         ended();
       },
       (error: unknown) => {
@@ -329,6 +352,26 @@ export class Switch {
         ended();
       },
     );
+  }
+
+  /**
+   * The row of a refused INVITE stays a while: the refusal may be lost on its way, and a switch that crashed meanwhile
+   * has to say it again, since a caller that heard 180 repeats nothing by itself.
+   */
+  #deleteRow(record: LegRecord): void {
+    const { uuid } = record;
+    if (!this.#rows.delete(uuid)) return;
+    const remove = (): void => this.writer.save([{ kind: 'delete', uuid, epoch: this.#options.epoch }], () => undefined);
+    const refused = record.serverTransactions.some(({ method, responseStatus }) => method === 'INVITE' && responseStatus >= 300);
+    if (!refused) {
+      remove();
+      return;
+    }
+    const timer = this.#options.clock.setTimer(REFUSAL_STAYS, () => {
+      this.#lingering.delete(uuid);
+      if (!this.#stopped) remove();
+    });
+    this.#lingering.set(uuid, { timer, remove });
   }
 
   #mediaEvent(event: MediaEvent): void {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Address, silentLogger } from '../../src/base/index.ts';
+import { silentLogger } from '../../src/base/index.ts';
 import type { Config } from '../../src/config/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import type { EndpointState, MediaCommand, MediaMessage } from '../../src/media/protocol.ts';
@@ -9,8 +9,6 @@ import { CoreView } from '../../src/switch/view.ts';
 import { cseqOf, header, headerList, readSip, type SipText, tagOf, uriOf, writeSip } from '../../tools/phone/wire.ts';
 import { optionsFor } from '../config/memory-files.ts';
 import { VirtualClock } from '../sip/virtual-clock.ts';
-
-const SWITCH: Address = { ip: '127.0.0.1', port: 5060 };
 
 type Headers = readonly (readonly [string, string])[];
 

@@ -1,0 +1,3 @@
+import { testCrashEverywhere } from './crash-everywhere.ts';
+
+testCrashEverywhere('media', 'media');
