@@ -9,8 +9,8 @@ PATH="$root/node_modules/.bin:$PATH"
 export PATH
 if [ $# -gt 0 ]; then exec node --test "$@"; fi
 status=0
-fast=$(find test -name '*.test.ts' ! -path 'test/kill/*' ! -path 'test/peers/*' | sort)
-slow=$(find test/kill test/peers -name '*.test.ts' | sort)
+fast=$(find test -name '*.test.ts' ! -path 'test/kill/*' ! -path 'test/peers/*' ! -path 'test/system/*' | sort)
+slow=$(find test/kill test/peers test/system -name '*.test.ts' | sort)
 # shellcheck disable=SC2086
 if [ -n "$fast" ]; then node --test --test-timeout=120000 --test-concurrency=2 $fast || status=1; fi
 # shellcheck disable=SC2086

@@ -193,9 +193,6 @@ const APPLICATIONS: Readonly<Record<string, Application>> = {
   },
 };
 
-/** Names of the applications, for `show application`. */
-export const APPLICATION_NAMES: readonly string[] = Object.keys(APPLICATIONS);
-
 function callerField(leg: Leg, name: string): string | null {
   const { caller } = leg.record;
   switch (name) {

@@ -1,4 +1,3 @@
-export { APPLICATION_NAMES } from './application.ts';
 export { applyConference } from './conference.ts';
 export type { CallContext, DialContact } from './context.ts';
 export { broadcast, holdLeg, scheduleHangup, sendDigits } from './control.ts';

@@ -20,7 +20,6 @@ export const EPOLL_CLOEXEC = 0o2000000;
 export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
 export const EPOLL_CTL_ADD = 1;
-export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
 export const PROT_READ_WRITE = 3;
 export const MAP_SHARED = 1;

@@ -5,11 +5,6 @@
 
 export const RTP_VERSION = 2;
 export const RTP_HEADER_LENGTH = 12;
-export const MAXIMUM_SEQUENCE = 0xffff;
-/** Static payload types of RFC 3551 that this program makes or translates itself. */
-export const PAYLOAD_TYPE_PCMU = 0;
-export const PAYLOAD_TYPE_PCMA = 8;
-export const PAYLOAD_TYPE_COMFORT_NOISE = 13;
 
 /** Whether `bytes` starts like RTP (version 2, room for a header) and not like RTCP (RFC 5761 §4: types 192–223). */
 export function isRtp(bytes: Uint8Array): boolean {
@@ -45,10 +40,6 @@ function write32(bytes: Uint8Array, offset: number, value: number): void {
 
 export function readMarker(bytes: Uint8Array): boolean {
   return ((bytes[1] ?? 0) & 0x80) !== 0;
-}
-
-export function writeMarker(bytes: Uint8Array, marker: boolean): void {
-  bytes[1] = ((bytes[1] ?? 0) & 0x7f) | (marker ? 0x80 : 0);
 }
 
 export function readPayloadType(bytes: Uint8Array): number {
@@ -127,12 +118,4 @@ export function sequenceDifference(sequence: number, reference: number): number 
 /** How far `timestamp` is ahead of `reference`: −2³¹…2³¹−1, across the wrap. */
 export function timestampDifference(timestamp: number, reference: number): number {
   return (timestamp - reference) | 0;
-}
-
-export function addSequence(sequence: number, increment: number): number {
-  return (sequence + increment) & MAXIMUM_SEQUENCE;
-}
-
-export function addTimestamp(timestamp: number, increment: number): number {
-  return (timestamp + increment) >>> 0;
 }

@@ -230,6 +230,12 @@ export class Switch {
         // The end of a leg waits for its save, too.
         if (this.busy > 0 || this.waitingEffects > 0) return;
         this.#onEmpty = null;
+        // Nobody comes after us to say a refusal again.
+        for (const { timer, remove } of this.#lingering.values()) {
+          timer.cancel();
+          remove();
+        }
+        this.#lingering.clear();
         this.writer.drained().then(resolve, resolve);
       };
       this.#onEmpty = check;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 
-const MODULE = resolve(import.meta.dirname, '../../src/config/index.ts');
+const MODULE = resolve(import.meta.dirname, '../../src/config/check.ts');
 
 function check(text: string, ...more: string[]): { code: number | null; out: string; error: string } {
   const directory = mkdtempSync(join(tmpdir(), 'undrop-check-'));

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { TestContext } from 'node:test';
@@ -24,6 +24,8 @@ export interface BenchOptions extends Partial<Omit<ConfigurationOptions, 'ports'
 export class Bench {
   readonly undrop: RunningSwitch;
   readonly #phones: Phone[] = [];
+  readonly #beforeRemoval: (() => void)[] = [];
+  #databasePath: string | null = null;
 
   private constructor(undrop: RunningSwitch) {
     this.undrop = undrop;
@@ -37,7 +39,8 @@ export class Bench {
     for (const [name, value] of Object.entries(options.switchParameters ?? {})) {
       bench.edit('autoload_configs/switch.conf.xml', '</settings>', `  <param name="${name}" value="${value}"/>\n  </settings>`);
     }
-    for (const data of options.preprocess ?? []) bench.edit('vars.xml', '</include>', `  <X-PRE-PROCESS cmd="set" data="${data}"/>\n</include>`);
+    for (const data of options.preprocess ?? [])
+      bench.edit('vars.xml', '</include>', `  <X-PRE-PROCESS cmd="set" data="${data}"/>\n</include>`);
     if (options.users !== undefined) {
       const users = Object.entries(options.users).map(
         ([id, password]) => `<user id="${id}"><params><param name="password" value="${password}"/></params></user>`,
@@ -52,15 +55,29 @@ export class Bench {
     return bench;
   }
 
+  /** Another state folder for the configuration and the ports of `master`, not started. */
+  static createStandby(context: TestContext, master: Bench): Bench {
+    const undrop = new RunningSwitch(master.undrop.ports);
+    cpSync(master.undrop.confDirectory, undrop.confDirectory, { recursive: true });
+    const bench = new Bench(undrop);
+    context.after(() => bench.close());
+    return bench;
+  }
+
   /** Replaces text in a file of the configuration. */
   edit(file: string, from: string, to: string): void {
     const path = join(this.undrop.confDirectory, file);
     const text = readFileSync(path, 'utf8');
     if (!text.includes(from)) throw new Error(`${file} holds no ${from}`);
-    writeFileSync(path, text.replace(from, () => to));
+    writeFileSync(
+      path,
+      text.replace(from, () => to),
+    );
   }
 
-  async phone(options: { readonly user?: string; readonly port?: number; readonly audioPort?: number; readonly sound?: boolean } = {}): Promise<Phone> {
+  async phone(
+    options: { readonly user?: string; readonly port?: number; readonly audioPort?: number; readonly sound?: boolean } = {},
+  ): Promise<Phone> {
     const phone = await Phone.open({ switchPort: this.undrop.ports.sip, ...options });
     this.#phones.push(phone);
     return phone;
@@ -71,7 +88,17 @@ export class Bench {
   }
 
   get databasePath(): string {
-    return join(this.undrop.stateDirectory, 'db', 'core.db');
+    return this.#databasePath ?? join(this.undrop.stateDirectory, 'db', 'core.db');
+  }
+
+  /** Where the configuration says that it is. */
+  set databasePath(path: string) {
+    this.#databasePath = path;
+  }
+
+  /** Called when all processes have ended and before the files go. */
+  beforeRemoval(work: () => void): void {
+    this.#beforeRemoval.push(work);
   }
 
   /** Asks or changes the database from outside. */
@@ -94,6 +121,8 @@ export class Bench {
 
   async close(): Promise<void> {
     for (const phone of this.#phones) phone.close();
+    if (this.#beforeRemoval.length > 0) await this.undrop.killAll().catch(() => undefined);
+    for (const work of this.#beforeRemoval) work();
     await this.undrop.stop();
   }
 }

@@ -250,6 +250,11 @@ export class Phone {
     }
   }
 
+  /** The value of an Authorization header for a challenge, by password. */
+  credentials(challenge: string, method: string, uri: string): (password: string) => string {
+    return (password) => digest(challenge, { user: this.user, password, method, uri });
+  }
+
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.audio?.close();
