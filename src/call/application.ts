@@ -224,7 +224,7 @@ export function route(context: CallContext, leg: Leg, destination: string, conte
   const dialplan = dialplanNamed(context, contextName);
   if (dialplan === null) {
     context.logger.log('warning', `there is no dialplan context ${contextName}`, { uuid: leg.uuid });
-    context.hangup(leg, 'NO_ROUTE_DESTINATION');
+    if (!context.transferOutcome(leg, 404)) context.hangup(leg, 'NO_ROUTE_DESTINATION');
     return;
   }
   const found = huntFor(context, leg, dialplan, destination);
@@ -232,7 +232,7 @@ export function route(context: CallContext, leg: Leg, destination: string, conte
   if (!leg.up) return;
   if (found.actions.length === 0) {
     context.logger.log('notice', `no extension in context ${contextName} takes ${destination}`, { uuid: leg.uuid });
-    context.hangup(leg, 'NO_ROUTE_DESTINATION');
+    if (!context.transferOutcome(leg, 404)) context.hangup(leg, 'NO_ROUTE_DESTINATION');
     return;
   }
   leg.record.execution = {

@@ -1,12 +1,13 @@
 import { causeName, UndropError } from '../base/index.ts';
 import { type DialLeg, literalText, parseDialString } from '../dialplan/index.ts';
-import { canRelay } from '../sdp/index.ts';
+import { sipFromCause } from './cause.ts';
 import type { CallContext } from './context.ts';
 import { resolveEndpoint } from './dial.ts';
 import { groupCall } from './dialplan-function.ts';
 import { answer, preAnswer, ringReady } from './inbound.ts';
 import type { Leg } from './leg.ts';
 import { relay, setMode } from './media-control.ts';
+import { alignCodecs } from './offer.ts';
 
 /** Seconds that an attempt may ring (`originate_timeout` of the dial string or the leg, `call_timeout`, `leg_timeout`; FreeSWITCH's default 60). */
 function ringSeconds(leg: Leg, ofDialString: ReadonlyMap<string, string>): number {
@@ -145,7 +146,7 @@ function failed(context: CallContext, leg: Leg, cause: string): void {
   const goOn = (leg.record.variables['continue_on_fail'] ?? '').toUpperCase();
   const continues = /^(TRUE|YES|ON|1)$/.test(goOn) || goOn.split(',').includes(cause);
   if (continues) context.applicationDone(leg);
-  else context.hangup(leg, cause);
+  else if (!context.transferOutcome(leg, sipFromCause(cause))) context.hangup(leg, cause);
 }
 
 /** After a crash: an attempt goes on with the callees that are left, one without a beginning begins. */
@@ -214,14 +215,15 @@ export function calleeAnswered(context: CallContext, callee: Leg): void {
   }
   const codec = callee.record.media?.endpoint?.format ?? null;
   if (!answer(context, caller, codec?.name ?? null)) return;
-  const callerFormat = caller.record.media?.endpoint?.format ?? null;
-  if (codec !== null && callerFormat !== null && !canRelay(codec, callerFormat)) {
-    context.logger.log('warning', `no way between ${callerFormat.name} and ${codec.name}`, { uuid: caller.uuid });
+  if (!alignCodecs(context, caller, callee)) {
+    const callerFormat = caller.record.media?.endpoint?.format ?? null;
+    context.logger.log('warning', `no way between ${callerFormat?.name} and ${codec?.name}`, { uuid: caller.uuid });
     context.hangup(callee, 'INCOMPATIBLE_DESTINATION');
     context.hangup(caller, 'INCOMPATIBLE_DESTINATION');
     return;
   }
   bind(context, caller, callee);
+  context.transferOutcome(caller, 200);
 }
 
 /** Makes two answered legs partners. */
@@ -289,7 +291,9 @@ export function partnerGone(context: CallContext, leg: Leg, cause: string): void
   leg.record.variables['bridge_hangup_cause'] = cause;
   delete leg.record.variables['signal_bond'];
   if (!leg.up) return;
+  leg.record.broadcast = null;
   setMode(context, leg, { kind: 'idle' });
+  context.partnerLeft(leg);
   context.event('CHANNEL_UNBRIDGE', leg, gone === null ? [] : [['Other-Leg-Unique-ID', gone]]);
   const execution = leg.record.execution;
   const bridging = execution?.running === true && execution.applications[execution.index]?.application === 'bridge';

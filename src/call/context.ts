@@ -121,6 +121,12 @@ export interface CallContext {
   /** Ends the bridge of a leg that is going, and lets its partner go on. */
   unbridge(leg: Leg): void;
   leaveConference(leg: Leg): void;
+  /** The new call of a transferred leg was answered or failed; true when its old partner has it again. */
+  transferOutcome(leg: Leg, status: number): boolean;
+  /** The leg hangs up in the middle of a transfer. */
+  leaveTransfer(leg: Leg, status: number): void;
+  /** The leg lost its partner: what was put to the partner is answered without it. */
+  partnerLeft(leg: Leg): void;
   /** What became of a recovered leg, for the report of its run. */
   recoveryOutcome(leg: Leg, outcome: 'verified' | 'failed' | 'finished', reason: string): void;
 }

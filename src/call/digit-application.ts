@@ -2,7 +2,7 @@ import { compileExpression } from '../config/index.ts';
 import { type ApplicationTable, ensureMedia, type Outcome, setVariable, splitArguments } from './application-type.ts';
 import type { CallContext } from './context.ts';
 import type { Leg } from './leg.ts';
-import { setMode } from './media-control.ts';
+import { setApplicationMode } from './media-control.ts';
 import { startPlayback } from './play-source.ts';
 
 const MAXIMUM_DIGITS = 128;
@@ -124,7 +124,7 @@ function takeDigit(context: CallContext, leg: Leg, collection: Collection, digit
   const state = stateOf(leg);
   if (state === null) return;
   // A digit ends the prompt.
-  if (state.phase !== 'waiting') setMode(context, leg, { kind: 'idle' });
+  if (state.phase !== 'waiting') setApplicationMode(context, leg, { kind: 'idle' });
   state.phase = 'waiting';
   leg.dirty = true;
   if (collection.terminators.includes(digit)) {
@@ -161,7 +161,7 @@ function finish(context: CallContext, leg: Leg, collection: Collection, failed: 
     return;
   }
   execution.collection = null;
-  setMode(context, leg, { kind: 'idle' });
+  setApplicationMode(context, leg, { kind: 'idle' });
   if (valid) setVariable(leg, collection.variable, digits);
   else if (digits !== '') setVariable(leg, `${collection.variable}_invalid`, digits);
   setVariable(leg, 'read_result', valid ? 'success' : failed);

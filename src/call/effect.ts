@@ -71,4 +71,4 @@ export type Effect =
   /** The leg is over: write its CDR, then delete its row. */
   | { readonly kind: 'end'; readonly leg: string; readonly record: LegRecord };
 
-export type TimerName = 'application' | 'originate' | 'hangup' | 'verify';
+export type TimerName = 'application' | 'originate' | 'hangup' | 'verify' | 'session' | 'offer';

@@ -7,21 +7,26 @@ import { advance, applicationDone, applicationPlayed, applicationTimer, route } 
 import { attemptTimeout, calleeAnswered, calleeFailed, calleeProgress, unbridge } from './bridge.ts';
 import { leaveConference } from './conference.ts';
 import type { CallContext, DialContact, DialGateway, OutboundRequest, Room } from './context.ts';
-import type { Effect } from './effect.ts';
+import { broadcastPlayed } from './control.ts';
+import type { Effect, TimerName } from './effect.ts';
 import { hangup, sayBye } from './hangup.ts';
-import { receiveAcknowledge, receiveDtmf, receiveRequest } from './in-dialog.ts';
+import { answerAlone, receiveAcknowledge, receiveDtmf, receiveRequest } from './in-dialog.ts';
 import { answer, receiveInvite } from './inbound.ts';
 import type { CallInput } from './input.ts';
 import type { Leg } from './leg.ts';
 import { openMedia } from './media-control.ts';
 import { moveToOtherPort } from './move-port.ts';
+import { offerIfWaiting } from './offer.ts';
 import { createOutboundLeg, resolved, sendInvite } from './outbound.ts';
 import { PortRange } from './port-range.ts';
 import type { LegRecord } from './record.ts';
 import { receiveResponse, requestTimeout } from './response.ts';
 import { restoreMedia, restoreSignalling, resume } from './restore.ts';
 import { dueHangup, scheduleHangup } from './scheduled-hangup.ts';
+import { sessionTimerFired } from './session-timer.ts';
 import { SharedData } from './shared-data.ts';
+import { takeOver } from './transfer.ts';
+import { leaveTransfer, transferOutcome } from './transfer-outcome.ts';
 import { verificationFailed, verify } from './verify.ts';
 
 /** Ports tried for one leg before it is refused. */
@@ -79,11 +84,14 @@ export class CallEngine {
     return this.#sessions;
   }
 
-  /** The leg that a request within a dialog belongs to: our tag and the Call-ID, and the peer's tag where it is known. */
-  findLeg(callId: string, localTag: string, remoteTag: string | null): Leg | null {
+  /**
+   * The leg that a request within a dialog belongs to: our tag and the Call-ID, and the peer's tag where it is known.
+   * Without `remoteTag` any fork of it will do.
+   */
+  findLeg(callId: string, localTag: string, remoteTag?: string | null): Leg | null {
     const leg = this.legs.get(this.#dialogs.get(dialogKey(callId, localTag)) ?? '') ?? null;
     const known = leg?.record.dialog?.remoteTag ?? null;
-    return leg !== null && (known === null || known === remoteTag) ? leg : null;
+    return leg !== null && (remoteTag === undefined || known === null || known === remoteTag) ? leg : null;
   }
 
   /** The leg whose first INVITE opened that server transaction: a CANCEL knows no tag of ours. */
@@ -268,7 +276,8 @@ export class CallEngine {
     leg.opening = null;
     switch (opening) {
       case 'route':
-        if (leg.record.execution === null) route(this.#context, leg, leg.record.caller.destinationNumber, leg.record.caller.context);
+        if (leg.record.replaces != null) takeOver(this.#context, leg);
+        else if (leg.record.execution === null) route(this.#context, leg, leg.record.caller.destinationNumber, leg.record.caller.context);
         else advance(this.#context, leg);
         return;
       case 'invite':
@@ -293,11 +302,12 @@ export class CallEngine {
   }
 
   #played(leg: Leg, playId: string): void {
+    if (broadcastPlayed(this.#context, leg, playId)) return;
     const endpoint = leg.record.media?.endpoint;
     if (endpoint?.mode.kind === 'play' && endpoint.mode.playId === playId) applicationPlayed(this.#context, leg);
   }
 
-  #timer(leg: Leg, name: 'application' | 'originate' | 'hangup' | 'verify'): void {
+  #timer(leg: Leg, name: TimerName): void {
     switch (name) {
       case 'application':
         applicationTimer(this.#context, leg);
@@ -308,6 +318,12 @@ export class CallEngine {
         return;
       case 'hangup':
         dueHangup(this.#context, leg);
+        return;
+      case 'session':
+        sessionTimerFired(this.#context, leg);
+        return;
+      case 'offer':
+        offerIfWaiting(this.#context, leg);
         return;
       case 'verify':
         if (leg.verifyTries !== null && leg.verifyTries > 0)
@@ -359,6 +375,9 @@ export class CallEngine {
       calleeFailed: (callee) => calleeFailed(context, callee),
       unbridge: (leg) => unbridge(context, leg),
       leaveConference: (leg) => leaveConference(context, leg),
+      transferOutcome: (leg, status) => transferOutcome(context, leg, status),
+      leaveTransfer: (leg, status) => leaveTransfer(context, leg, status),
+      partnerLeft: (leg) => answerAlone(context, leg),
       recoveryOutcome: options.onRecoveryOutcome,
     };
     return context;

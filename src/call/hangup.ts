@@ -22,7 +22,7 @@ export function hangup(context: CallContext, leg: Leg, cause: string, options: H
   record.bridgeAttempt = null;
   record.variables['hangup_cause'] = cause;
   record.variables['hangup_cause_q850'] = String(causeNumber(cause));
-  for (const name of ['application', 'originate', 'hangup', 'verify'] as const) {
+  for (const name of ['application', 'originate', 'hangup', 'verify', 'session', 'offer'] as const) {
     context.emit({ kind: 'timer', leg: leg.uuid, name, delayMilliseconds: null });
   }
   finishExecution(context, leg);
@@ -31,6 +31,7 @@ export function hangup(context: CallContext, leg: Leg, cause: string, options: H
     const calleeLeg = context.legs.get(callee);
     if (calleeLeg !== undefined) context.hangup(calleeLeg, 'ORIGINATOR_CANCEL');
   }
+  context.leaveTransfer(leg, sipFromCause(cause));
   context.leaveConference(leg);
   context.unbridge(leg);
   context.emit({ kind: 'closeMedia', leg: leg.uuid });
@@ -39,7 +40,8 @@ export function hangup(context: CallContext, leg: Leg, cause: string, options: H
   if (record.direction === 'outbound' && !wasAnswered) context.calleeFailed(leg);
 }
 
-function finishExecution(context: CallContext, leg: Leg): void {
+/** The running application is over, whatever it was. */
+export function finishExecution(context: CallContext, leg: Leg): void {
   const execution = leg.record.execution;
   if (execution === null || !execution.running) return;
   execution.running = false;
@@ -60,6 +62,9 @@ function tellPeer(context: CallContext, leg: Leg, cause: string, wasAnswered: bo
   }
   if (wasAnswered) {
     record.hangupDisposition = 'send_bye';
+    for (const transaction of record.serverTransactions) {
+      if (transaction.method === 'INVITE' && transaction.responseStatus < 200) respond(context, leg, transaction, 487);
+    }
     // RFC 3261 §15: the callee's UA MUST NOT send a BYE on a confirmed dialog until it has received an ACK for its 2xx.
     if (record.direction === 'inbound' && !record.acknowledged) return;
     sayBye(context, leg);

@@ -1,4 +1,5 @@
 import type { Address } from '../base/index.ts';
+import { canRelay, readAudio } from '../sdp/index.ts';
 import type { SipRequest } from '../sip/index.ts';
 import { headerValue, parseCSeq, refreshTarget } from '../sip/index.ts';
 import { applicationDigit } from './application.ts';
@@ -7,9 +8,12 @@ import type { CallContext } from './context.ts';
 import { sayBye } from './hangup.ts';
 import { answer } from './inbound.ts';
 import type { Leg } from './leg.ts';
-import { relay, setEndpoint } from './media-control.ts';
+import { setEndpoint } from './media-control.ts';
 import { acceptAnswer, answerOffer, endpointChangeOf } from './negotiation.ts';
+import { noteHoldTime, offerCodec, offerIfWaiting, partnerOf, reconnect } from './offer.ts';
 import type { ServerTransactionRecord } from './record.ts';
+import { receiveRefer } from './refer.ts';
+import { intervalTooSmall } from './session-interval.ts';
 import { openServerTransaction, respond } from './signalling.ts';
 
 /** A request of the peer within the dialog. */
@@ -38,6 +42,9 @@ export function receiveRequest(context: CallContext, leg: Leg, key: string, requ
       return;
     case 'INFO':
       receiveInfo(context, leg, transaction, request);
+      return;
+    case 'REFER':
+      receiveRefer(context, leg, transaction, request);
       return;
     case 'OPTIONS':
       respond(context, leg, transaction, 200, { headers: [{ name: 'Accept', value: 'application/sdp' }] });
@@ -71,8 +78,16 @@ function receiveOffer(context: CallContext, leg: Leg, transaction: ServerTransac
     respond(context, leg, transaction, leg.up ? 500 : 481);
     return;
   }
+  const profile = context.profile(leg.record.profileName);
+  const minimum = profile === null ? null : intervalTooSmall(profile, request);
+  if (minimum !== null) {
+    respond(context, leg, transaction, 422, { headers: [{ name: 'Min-SE', value: minimum }] });
+    return;
+  }
   // RFC 3261 §14.2, RFC 3311 §5.2: an INVITE or offer of ours is out.
-  const ours = leg.record.clientTransactions.some(({ purpose }) => purpose === 'reinvite' || purpose === 'verify' || purpose === 'update');
+  const ours = leg.record.clientTransactions.some(
+    ({ method, purpose }) => purpose !== 'invite' && (method === 'INVITE' || (method === 'UPDATE' && purpose === 'update')),
+  );
   if (ours && (request.method === 'INVITE' || request.body !== '')) {
     respond(context, leg, transaction, 491);
     return;
@@ -80,7 +95,7 @@ function receiveOffer(context: CallContext, leg: Leg, transaction: ServerTransac
   const unanswered = leg.record.serverTransactions.some(
     (other) => other !== transaction && other.method === 'INVITE' && other.responseStatus < 200,
   );
-  if (unanswered && request.method === 'INVITE') {
+  if (unanswered && (request.method === 'INVITE' || (request.body !== '' && leg.answered))) {
     respond(context, leg, transaction, 500, { headers: [{ name: 'Retry-After', value: '1' }] });
     return;
   }
@@ -95,11 +110,32 @@ function receiveOffer(context: CallContext, leg: Leg, transaction: ServerTransac
     respond(context, leg, transaction, 200, media.localSdp === null ? {} : { sdp: media.localSdp });
     return;
   }
-  const partner = leg.record.partner === null ? null : (context.legs.get(leg.record.partner) ?? null);
-  const codec = partner?.record.media?.endpoint?.format?.name ?? media.endpoint?.format?.name ?? null;
-  const answered = answerOffer(context, leg, request.body, codec);
+  answerSession(context, leg, transaction, request, true);
+}
+
+/**
+ * Answers a new offer. One that leaves only codecs which cannot be passed on to the partner is put to the partner first
+ * (`ask`), and answered when the partner has agreed: `partnerRenegotiated`.
+ */
+function answerSession(context: CallContext, leg: Leg, transaction: ServerTransactionRecord, request: SipRequest, ask: boolean): void {
+  const media = leg.record.media;
+  if (media === null) return;
+  const partner = partnerOf(context, leg);
+  const partnerFormat = partner?.record.media?.endpoint?.format ?? null;
+  const codec = partnerFormat?.name ?? media.endpoint?.format?.name ?? null;
+  const local = media.held === 'local' || media.held === 'both';
+  const answered = answerOffer(context, leg, request.body, codec, local ? 'sendonly' : 'sendrecv');
   if (answered.kind === 'rejected') {
     respond(context, leg, transaction, 488);
+    return;
+  }
+  if (partner !== null && partnerFormat !== null && !canRelay(answered.format, partnerFormat)) {
+    // RFC 3311 §5.2: an UPDATE cannot wait for the partner.
+    if (!ask || request.method === 'UPDATE' || !offerCodec(context, partner, answered.format.name)) {
+      respond(context, leg, transaction, 488);
+      return;
+    }
+    respond(context, leg, transaction, 100);
     return;
   }
   media.remoteSdp = request.body;
@@ -107,19 +143,39 @@ function receiveOffer(context: CallContext, leg: Leg, transaction: ServerTransac
   media.offer = 'none';
   leg.record.variables['switch_r_sdp'] = request.body;
   const change = endpointChangeOf(answered, media.endpoint);
-  noteHold(context, leg, change.send === false || answered.remote === null);
+  const theirs = readAudio(request.body);
+  noteHold(context, leg, 'held' in theirs && theirs.held);
   setEndpoint(context, leg, change);
+  reconnect(context, leg);
   respond(context, leg, transaction, 200, { sdp: answered.sdp });
+}
+
+/** A re-INVITE of ours is over: the partner's own, which may have been the reason for it, can be answered. */
+export function partnerRenegotiated(context: CallContext, leg: Leg, status: number): void {
+  const partner = partnerOf(context, leg);
+  const waiting = partner?.record.serverTransactions.find(
+    (entry) => entry.method === 'INVITE' && entry.responseStatus < 200 && partner.answered,
+  );
+  const request = waiting === undefined ? undefined : partner?.requests.get(waiting.key);
+  if (partner === null || waiting === undefined || request === undefined) return;
+  if (status < 300) answerSession(context, partner, waiting, request, false);
+  else respond(context, partner, waiting, status === 491 ? 491 : 488);
+}
+
+/** The leg lost its partner while its peer's re-INVITE waited for that one: it is answered on its own. */
+export function answerAlone(context: CallContext, leg: Leg): void {
+  const waiting = leg.record.serverTransactions.find((entry) => entry.method === 'INVITE' && entry.responseStatus < 200);
+  const request = waiting === undefined ? undefined : leg.requests.get(waiting.key);
+  if (leg.answered && waiting !== undefined && request !== undefined) answerSession(context, leg, waiting, request, false);
 }
 
 /** The peer stopped or began to listen again. */
 function noteHold(context: CallContext, leg: Leg, held: boolean): void {
   const media = leg.record.media;
-  if (media === null || (media.held === 'remote') === held) return;
-  const now = context.wallMicroseconds();
-  media.held = held ? 'remote' : 'none';
-  if (held) leg.record.times.lastHold = now;
-  else if (leg.record.times.lastHold > 0) leg.record.times.holdAccumulated += now - leg.record.times.lastHold;
+  if (media === null || (media.held === 'remote' || media.held === 'both') === held) return;
+  const local = media.held === 'local' || media.held === 'both';
+  media.held = held ? (local ? 'both' : 'remote') : local ? 'local' : 'none';
+  if (!local) noteHoldTime(context, leg, held);
   context.event(held ? 'CHANNEL_HOLD' : 'CHANNEL_UNHOLD', leg);
 }
 
@@ -185,7 +241,11 @@ export function receiveAcknowledge(context: CallContext, leg: Leg, request: SipR
     if (first && leg.record.phase === 'ending') sayBye(context, leg);
     return;
   }
-  if (media === null || media.offer !== 'local') return;
+  if (media === null) return;
+  if (media.offer !== 'local' || leg.record.clientTransactions.some(({ purpose }) => purpose === 'reinvite')) {
+    offerIfWaiting(context, leg);
+    return;
+  }
   const agreed = request.body === '' ? null : acceptAnswer(leg, request.body);
   if (agreed === null) {
     context.hangup(leg, 'INCOMPATIBLE_DESTINATION');
@@ -194,6 +254,6 @@ export function receiveAcknowledge(context: CallContext, leg: Leg, request: SipR
   media.remoteSdp = request.body;
   media.offer = 'none';
   setEndpoint(context, leg, endpointChangeOf(agreed, media.endpoint));
-  const partner = leg.record.partner === null ? undefined : context.legs.get(leg.record.partner);
-  if (partner !== undefined) relay(context, leg, partner);
+  reconnect(context, leg);
+  offerIfWaiting(context, leg);
 }

@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
+import type { SipHeader, SipRequest } from '../sip/index.ts';
 import { dialogFromInvite, formatUri, headerValue, headerValues, parseNameAddress, parseUri, parseVia } from '../sip/index.ts';
+import { causeFromSip } from './cause.ts';
 import type { CallContext } from './context.ts';
 import { emptyCaller } from './context.ts';
 import type { CallInput } from './input.ts';
@@ -7,6 +9,9 @@ import { Leg } from './leg.ts';
 import { openMedia, setEndpoint } from './media-control.ts';
 import { answerOffer, endpointChangeOf, offerWithoutPeer } from './negotiation.ts';
 import { newLegRecord } from './new-leg.ts';
+import type { ServerTransactionRecord } from './record.ts';
+import { judgeReplaces } from './replaces.ts';
+import { intervalTooSmall } from './session-interval.ts';
 import { openServerTransaction, respond } from './signalling.ts';
 
 /** Option tags that we understand, for Require (RFC 3261 §8.2.2.3). */
@@ -67,12 +72,32 @@ export function receiveInvite(context: CallContext, input: Extract<CallInput, { 
     context.hangup(leg, 'INTERWORKING', { byPeer: true, disposition: 'send_refuse' });
     return;
   }
+  if (!admit(context, leg, transaction, request)) return;
   if (!openMedia(context, leg, 'route')) {
     context.hangup(leg, 'SWITCH_CONGESTION', { status: 503, reason: 'No RTP Port Left' });
     return;
   }
   if (record.media !== null) record.media.remoteSdp = request.body === '' ? null : request.body;
   record.variables['switch_r_sdp'] = request.body;
+}
+
+/** Session interval too small, or a Replaces that cannot be done: refused before anything is opened for it. */
+function admit(context: CallContext, leg: Leg, transaction: ServerTransactionRecord, request: SipRequest): boolean {
+  const profile = context.profile(leg.record.profileName);
+  const minimum = profile === null ? null : intervalTooSmall(profile, request);
+  const refuse = (status: number, headers: readonly SipHeader[] = []): boolean => {
+    respond(context, leg, transaction, status, { headers });
+    leg.record.hangupCode = status;
+    context.hangup(leg, causeFromSip(status), { byPeer: true, disposition: 'send_refuse' });
+    return false;
+  };
+  if (minimum !== null) return refuse(422, [{ name: 'Min-SE', value: minimum }]);
+  const replaces = headerValues(request, 'Replaces');
+  if (replaces.length === 0) return true;
+  const judged = judgeReplaces(context, replaces);
+  if (judged.kind === 'refuse') return refuse(judged.status);
+  leg.record.replaces = judged.leg.uuid;
+  return true;
 }
 
 /** The channel variables that FreeSWITCH sets from an INVITE (sofia.c, sofia_handle_sip_i_invite). */

@@ -1,8 +1,11 @@
 export { applyConference } from './conference.ts';
-export type { DialContact, DialGateway } from './context.ts';
+export type { CallContext, DialContact, DialGateway } from './context.ts';
+export { broadcast, holdLeg, sendDigits } from './control.ts';
 export { resolveEndpoint } from './dial.ts';
 export type { Effect, TimerName } from './effect.ts';
 export { CallEngine, type CallEvent, partyOf, type StepResult } from './engine.ts';
+export { answer, preAnswer } from './inbound.ts';
 export type { CallInput, DirectoryMatch } from './input.ts';
 export type { Leg } from './leg.ts';
 export * from './record.ts';
+export { bridgeLegs, parkLeg, transferLegs } from './transfer.ts';

@@ -12,6 +12,8 @@ export class Leg {
   /** The media port is being opened, and what to do when it is; `resolve`: the next hop is being looked up. */
   opening: 'route' | 'resolve' | 'invite' | 'resume' | null = null;
   portAttempts = 0;
+  /** Min-SE of a 422 to our first INVITE (RFC 4028 §7.3), seconds. */
+  sessionMinimum = 0;
   /** A 2xx that waits for the PRACK of a provisional with SDP (RFC 3262 §5). */
   answerHeld = false;
   /** Requests of open server transactions, parsed. */

@@ -1,5 +1,6 @@
 import { assert } from '../base/index.ts';
 import type { EndpointMode, EndpointState } from '../media/protocol.ts';
+import { canRelay } from '../sdp/index.ts';
 import type { CallContext } from './context.ts';
 import type { Leg } from './leg.ts';
 
@@ -65,8 +66,53 @@ export function setMode(context: CallContext, leg: Leg, mode: EndpointMode): voi
   setEndpoint(context, leg, { mode });
 }
 
-/** Relays between two legs, both ways. */
+/** What an application makes of a leg's audio; while a broadcast plays, it begins after that. */
+export function setApplicationMode(context: CallContext, leg: Leg, mode: EndpointMode): void {
+  const { broadcast } = leg.record;
+  if (broadcast == null) {
+    setMode(context, leg, mode);
+    return;
+  }
+  broadcast.before = mode;
+  leg.dirty = true;
+}
+
+function isHeld(leg: Leg, by: 'local' | 'remote'): boolean {
+  const held = leg.record.media?.held ?? 'none';
+  return held === by || held === 'both';
+}
+
+/** What the variable `hold_music` of `holder` names, as far as we can play it endlessly: `tone_stream://`. */
+function holdMusic(context: CallContext, holder: Leg, listener: Leg): EndpointMode | null {
+  const name = holder.record.variables['hold_music'] ?? context.config().variables.get('hold_music') ?? '';
+  if (!name.startsWith('tone_stream://')) return null;
+  const script = name.slice('tone_stream://'.length).replace(/;?loops=-?\d+/, '');
+  return { kind: 'play', playId: `hold-${listener.uuid.slice(0, 8)}`, source: { kind: 'tone', script }, loops: -1, position: 0 };
+}
+
+/**
+ * Connects the audio of two partners: relayed both ways, unless one of them is on hold (then silence or `hold_music`), or
+ * their codecs do not fit (then silence until one of them has agreed to another).
+ */
 export function relay(context: CallContext, left: Leg, right: Leg): void {
+  if (left.record.broadcast != null || right.record.broadcast != null) return;
+  const formats = [left.record.media?.endpoint?.format ?? null, right.record.media?.endpoint?.format ?? null] as const;
+  const fit = formats[0] === null || formats[1] === null || canRelay(formats[0], formats[1]);
+  const ours = isHeld(left, 'local') ? left : isHeld(right, 'local') ? right : null;
+  if (ours !== null || !fit) {
+    for (const leg of [left, right]) setMode(context, leg, (ours === null ? null : holdMusic(context, ours, leg)) ?? { kind: 'idle' });
+    return;
+  }
+  for (const [holder, listener] of [
+    [left, right],
+    [right, left],
+  ] as const) {
+    const music = isHeld(holder, 'remote') && !isHeld(listener, 'remote') ? holdMusic(context, holder, listener) : null;
+    if (music === null) continue;
+    setMode(context, listener, music);
+    setMode(context, holder, { kind: 'idle' });
+    return;
+  }
   setMode(context, left, { kind: 'relay', partner: right.uuid });
   setMode(context, right, { kind: 'relay', partner: left.uuid });
 }

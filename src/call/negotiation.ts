@@ -77,6 +77,15 @@ export function offerToCallee(context: CallContext, leg: Leg, originator: Leg | 
   return offer.kind === 'offer' ? offer.sdp : null;
 }
 
+/** An offer of one codec to a peer that we already talk to; null when its profile does not allow that codec. */
+export function offerOfCodec(context: CallContext, leg: Leg, name: string): string | null {
+  const profile = profileOf(context, leg);
+  const allowed = [...profile.inboundCodecs, ...profile.outboundCodecs].find((codec) => codec.name.toUpperCase() === name.toUpperCase());
+  if (allowed === undefined) return null;
+  const telephoneEventPayloadType = profile.dtmfType === 'rfc2833' ? profile.telephoneEventPayloadType : null;
+  return createOffer({ ...localSession(context, leg), codecs: [allowed], telephoneEventPayloadType });
+}
+
 /** What an answer to our offer means, or null when it cannot be used. */
 export function acceptAnswer(leg: Leg, answerSdp: string): Extract<AppliedAnswer, { kind: 'accepted' }> | null {
   const offer = leg.record.media?.localSdp ?? null;

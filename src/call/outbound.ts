@@ -13,7 +13,18 @@ import { openMedia, setEndpoint } from './media-control.ts';
 import { acceptAnswer, endpointChangeOf, offerToCallee } from './negotiation.ts';
 import { newLegRecord } from './new-leg.ts';
 import type { ClientTransactionRecord, DialogRecord } from './record.ts';
-import { acknowledge, findClient, finishClient, followRequest, repeatAcknowledge, sendDialogRequest } from './signalling.ts';
+import { nextRedirect } from './redirect.ts';
+import { agreeAsClient, minimumAsked, offerInterval } from './session-interval.ts';
+import {
+  acknowledge,
+  findClient,
+  finishClient,
+  followRequest,
+  parseStoredRequest,
+  repeatAcknowledge,
+  SUPPORTED,
+  sendDialogRequest,
+} from './signalling.ts';
 
 /** Early dialogs of one forked INVITE that we follow. */
 const MAXIMUM_EARLY_DIALOGS = 16;
@@ -153,8 +164,14 @@ export function sendInvite(context: CallContext, leg: Leg): void {
   record.media.localSdp = sdp;
   record.media.offer = 'local';
   const branch = `z9hG4bK${context.token(16)}`;
-  const headers = [{ name: 'Allow', value: ALLOW }];
-  if (profile.reliableProvisionals) headers.push({ name: 'Supported', value: '100rel' });
+  const extensions = profile.reliableProvisionals ? `100rel, ${SUPPORTED}` : SUPPORTED;
+  const headers = [
+    { name: 'Allow', value: ALLOW },
+    { name: 'Supported', value: extensions },
+    ...offerInterval(profile, leg.sessionMinimum),
+  ];
+  const referredBy = originator?.record.variables['sip_h_Referred-By'];
+  if (referredBy !== undefined) headers.push({ name: 'Referred-By', value: referredBy.replace(/[\r\n]/g, ' ') });
   const { callerIdName, callerIdNumber } = record.caller;
   headers.push(...(gatewayOf(context, leg)?.identityHeaders(callerIdName, callerIdNumber) ?? []));
   const request = dialogRequest(record.dialog, context.party(profile), {
@@ -189,8 +206,37 @@ export function receiveInviteResponse(context: CallContext, leg: Leg, branch: st
   record.variables['sip_invite_failure_status'] = String(response.status);
   record.variables['sip_invite_failure_phrase'] = response.reason;
   record.hangupCode = response.status;
-  if (leg.up) context.hangup(leg, causeFromSip(response.status), { byPeer: true, disposition: 'recv_refuse' });
-  else finishLeg(context, leg);
+  if (!leg.up) {
+    finishLeg(context, leg);
+    return;
+  }
+  if (anotherTry(context, leg, invite, response)) return;
+  const cause = response.status < 400 ? 'REDIRECTION_TO_NEW_DESTINATION' : causeFromSip(response.status);
+  context.hangup(leg, cause, { byPeer: true, disposition: 'recv_refuse' });
+}
+
+/** The INVITE goes out again: to the next contact of a 3xx, or with the session interval that a 422 asks for. */
+function anotherTry(context: CallContext, leg: Leg, invite: ClientTransactionRecord, response: SipResponse): boolean {
+  const { dialog, media } = leg.record;
+  if (dialog === null || media === null) return false;
+  const larger = response.status === 422 && minimumAsked(response) > leg.sessionMinimum;
+  let routes: readonly string[] = [];
+  if (larger) {
+    // It goes where the first went: through the trunk's proxy, whatever a provisional response said of the dialog.
+    const original = parseStoredRequest(invite.request);
+    if (original === null) return false;
+    leg.sessionMinimum = minimumAsked(response);
+    dialog.remoteTarget = original.uri;
+    dialog.natAddress = invite.destination;
+    routes = headerValues(original, 'Route');
+  } else if (!nextRedirect(context, leg, response)) return false;
+  dialog.localCSeq += 1;
+  dialog.remoteTag = null;
+  dialog.routeSet = [...routes];
+  leg.record.earlyDialogs = [];
+  leg.reliableSeen.clear();
+  sendInvite(context, leg);
+  return true;
 }
 
 function provisional(context: CallContext, leg: Leg, response: SipResponse, source: Address): void {
@@ -287,6 +333,8 @@ function success(context: CallContext, leg: Leg, invite: ClientTransactionRecord
     return;
   }
   setOutboundVariables(record.variables, response, source);
+  record.redirect = null;
+  agreeAsClient(context, leg, response);
   const media = record.media;
   const answerSdp = response.body !== '' ? response.body : (media?.remoteSdp ?? null);
   const agreed = answerSdp === null ? null : acceptAnswer(leg, answerSdp);

@@ -7,6 +7,8 @@ import { startPlayback } from './play-source.ts';
 
 /** Goes on where the wall clock says that the playback is now. */
 function resumePlayback(context: CallContext, leg: Leg, source: string): void {
+  // A broadcast plays in its place, and gives the leg back to it.
+  if (leg.record.broadcast != null) return;
   const startedAt = leg.record.execution?.startedAt ?? 0;
   if (!startPlayback(context, leg, source, Math.max(0, Math.floor((context.wallMicroseconds() - startedAt) / 1000))))
     context.applicationDone(leg);

@@ -1,7 +1,7 @@
 import type { PlaySource } from '../media/protocol.ts';
 import type { CallContext } from './context.ts';
 import type { Leg } from './leg.ts';
-import { setMode } from './media-control.ts';
+import { setApplicationMode } from './media-control.ts';
 
 /** Silence without an end is said in pieces of this many milliseconds. */
 const SILENCE_PIECE = 60_000;
@@ -44,6 +44,6 @@ export function startPlayback(context: CallContext, leg: Leg, data: string, posi
     return false;
   }
   const playId = `${leg.uuid.slice(0, 8)}-${leg.record.applicationLog.length}${part}`;
-  setMode(context, leg, { kind: 'play', playId, source: found.source, loops: found.loops, position });
+  setApplicationMode(context, leg, { kind: 'play', playId, source: found.source, loops: found.loops, position });
   return true;
 }

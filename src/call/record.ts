@@ -1,5 +1,5 @@
 import type { Address } from '../base/index.ts';
-import type { EndpointState } from '../media/protocol.ts';
+import type { EndpointMode, EndpointState } from '../media/protocol.ts';
 import type { DialogRecord } from '../sip/index.ts';
 
 export type { DialogRecord } from '../sip/index.ts';
@@ -64,6 +64,10 @@ export interface MediaRecord {
   /** State last told to `media`; null before the port is open. */
   endpoint: EndpointState | null;
   held: 'none' | 'local' | 'remote' | 'both';
+  /** What was agreed before the offer of ours that is out: it holds again when the offer is refused. */
+  fallbackSdp?: string | null;
+  /** An offer of ours is due and had to wait (RFC 3261 §14.1: 491, or another transaction is open). */
+  offerWaits?: boolean;
   /** Other m= sections that were refused or passed through are kept in the SDP only. */
 }
 
@@ -155,6 +159,34 @@ export interface BridgeAttemptRecord {
   deadline: number;
 }
 
+/** A REFER of this leg's peer: how the transfer stands, and what its subscription (RFC 3515) still has to hear. */
+export interface TransferRecord {
+  /** CSeq of the REFER: `id` of its subscription. */
+  id: number;
+  kind: 'blind' | 'attended';
+  /** uuid of the leg that is given a new partner. */
+  transferee: string;
+  /** False: no NOTIFY is wanted (RFC 4488), or the peer refused one. */
+  subscribed: boolean;
+  /** `trying` until the outcome is known; `done`: transferred, this leg ends when its peer knows; `failed`: said, the leg goes on. */
+  state: 'trying' | 'done' | 'failed';
+}
+
+/** A sound played to a leg in the middle of something else (`uuid_broadcast`). */
+export interface BroadcastRecord {
+  playId: string;
+  /** Wall microseconds. */
+  startedAt: number;
+  /** What the endpoint did before. */
+  before: EndpointMode;
+}
+
+/** Contacts of 3xx responses that are still to be tried. */
+export interface RedirectRecord {
+  contacts: string[];
+  followed: number;
+}
+
 export interface SessionTimerRecord {
   /** Seconds; RFC 4028. */
   interval: number;
@@ -195,6 +227,14 @@ export interface LegRecord {
   /** `realm/id` of the resources that `limit` counts. */
   limits?: string[];
   scheduledHangup?: ScheduledHangupRecord | null;
+  /** The peer's REFER; absent: none. */
+  transfer?: TransferRecord | null;
+  /** On a leg being transferred: uuid of the leg whose REFER did it, while that one waits for the outcome. */
+  transferor?: string | null;
+  /** uuid of the leg that this inbound one replaces (RFC 3891), until it has. */
+  replaces?: string | null;
+  redirect?: RedirectRecord | null;
+  broadcast?: BroadcastRecord | null;
   times: TimesRecord;
   /** FreeSWITCH cause name (`NORMAL_CLEARING`), null while up. */
   hangupCause: string | null;

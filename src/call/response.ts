@@ -4,12 +4,16 @@ import { headerValue, parseCSeq, refreshTarget, tagOf } from '../sip/index.ts';
 import { credentialHeaders, sayWithCredentials } from './authenticate.ts';
 import type { CallContext } from './context.ts';
 import { finishLeg } from './hangup.ts';
+import { partnerRenegotiated } from './in-dialog.ts';
 import type { Leg } from './leg.ts';
 import { setEndpoint } from './media-control.ts';
 import { acceptAnswer, endpointChangeOf } from './negotiation.ts';
+import { codecsFit, offerIfWaiting, offerLater, partnerOf, reconnect, withdrawOffer } from './offer.ts';
 import { inviteTimeout, receiveInviteResponse } from './outbound.ts';
 import type { ClientTransactionRecord } from './record.ts';
+import { agreeAsClient, raiseInterval, setSessionTimer } from './session-interval.ts';
 import { acknowledge, findClient, finishClient, repeatAcknowledge } from './signalling.ts';
+import { notified } from './transfer-outcome.ts';
 import { verificationFailed, verified } from './verify.ts';
 
 /** A response to a request of ours; 2xx to INVITE come once for each retransmission. */
@@ -66,10 +70,12 @@ function finished(
     case 'update':
       refreshed(context, leg, transaction, response, source, status);
       return;
+    case 'notify':
+      notified(context, leg, status);
+      return;
     case 'prack':
     case 'info':
     case 'cancel':
-    case 'notify':
     case 'refer':
     case 'ack':
     case 'invite':
@@ -95,20 +101,59 @@ function refreshed(
       const cseq = parseCSeq(headerValue(response, 'CSeq') ?? '')?.number ?? 0;
       acknowledge(context, leg, dialog, cseq, null, credentialHeaders(transaction));
     }
-    if (media !== null && response.body !== '') {
-      const agreed = acceptAnswer(leg, response.body);
-      if (agreed !== null) {
-        media.remoteSdp = response.body;
-        media.offer = 'none';
-        setEndpoint(context, leg, endpointChangeOf(agreed, media.endpoint));
-      }
+    if (!leg.up) return;
+    agreeAsClient(context, leg, response);
+    const agreed = media !== null && response.body !== '' ? acceptAnswer(leg, response.body) : null;
+    if (media !== null) media.offer = 'none';
+    if (media !== null && response.body !== '' && agreed === null) {
+      context.logger.log('warning', 'the answer to our re-INVITE cannot be used', { uuid: leg.uuid });
+      verified(context, leg);
+      refused(context, leg, transaction.purpose, 488);
+      return;
+    }
+    if (media !== null && agreed !== null) {
+      media.remoteSdp = response.body;
+      media.fallbackSdp = null;
+      setEndpoint(context, leg, endpointChangeOf(agreed, media.endpoint));
+      reconnect(context, leg);
     }
     verified(context, leg);
+    partnerRenegotiated(context, leg, status);
+    offerIfWaiting(context, leg);
     return;
   }
   if (media !== null) media.offer = 'none';
   // RFC 3261 §12.2.1.2: 481 and a timeout end the dialog; any other answer proves that the far end still has it.
-  if (status === 481) context.hangup(leg, 'NORMAL_TEMPORARY_FAILURE', { byPeer: true });
-  else if (status === 408) verificationFailed(context, leg);
-  else verified(context, leg);
+  if (status === 481) {
+    context.hangup(leg, 'NORMAL_TEMPORARY_FAILURE', { byPeer: true });
+    return;
+  }
+  if (status === 408) {
+    verificationFailed(context, leg);
+    return;
+  }
+  verified(context, leg);
+  if (status === 422 && response !== null && raiseInterval(context, leg, response)) setSessionTimer(context, leg, 0);
+  refused(context, leg, transaction.purpose, status);
+}
+
+/** An offer of ours was refused: what was agreed holds again, or is offered later. */
+function refused(context: CallContext, leg: Leg, purpose: ClientTransactionRecord['purpose'], status: number): void {
+  if (purpose !== 'reinvite') {
+    offerIfWaiting(context, leg);
+    return;
+  }
+  withdrawOffer(leg);
+  const partner = partnerOf(context, leg);
+  if (status === 491 && (partner === null || codecsFit(leg, partner))) {
+    offerLater(context, leg);
+    return;
+  }
+  partnerRenegotiated(context, leg, status);
+  if (partner !== null && !codecsFit(leg, partner)) {
+    context.logger.log('warning', `no common codec with the partner: re-INVITE answered ${status}`, { uuid: leg.uuid });
+    context.hangup(leg, 'INCOMPATIBLE_DESTINATION');
+    return;
+  }
+  offerIfWaiting(context, leg);
 }

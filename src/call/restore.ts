@@ -4,13 +4,17 @@ import { hasAccount } from './authenticate.ts';
 import { partnerGone } from './bridge.ts';
 import { enterRoom } from './conference.ts';
 import type { CallContext } from './context.ts';
+import { resumeBroadcast } from './control.ts';
 import { finishLeg, sayBye, sendCancel } from './hangup.ts';
 import { Leg } from './leg.ts';
 import { openMedia } from './media-control.ts';
+import { offerLater } from './offer.ts';
 import { openOutbound } from './outbound.ts';
 import type { LegRecord } from './record.ts';
 import { resumeScheduledHangup } from './scheduled-hangup.ts';
+import { resumeSessionTimer } from './session-timer.ts';
 import { parseStoredRequest } from './signalling.ts';
+import { resumeTransfer } from './transfer-outcome.ts';
 
 /** Our CSeq goes on this much higher, so that a request sent without a save of its own is never repeated (gaps are legal). */
 const CSEQ_GAP = 100;
@@ -105,6 +109,8 @@ export function resume(context: CallContext, leg: Leg): void {
   const { record } = leg;
   if (!leg.up) return;
   resumeScheduledHangup(context, leg);
+  resumeSessionTimer(context, leg);
+  if (record.media?.offerWaits === true) offerLater(context, leg);
   if (record.conference !== null) enterRoom(context, leg);
   if (record.media?.endpoint == null) {
     // The crash came before a port was chosen.
@@ -121,6 +127,11 @@ export function resume(context: CallContext, leg: Leg): void {
     return;
   }
   if (leg.opening !== null && leg.opening !== 'resume') return;
+  resumeBroadcast(context, leg);
+  if (record.transfer != null) {
+    resumeTransfer(context, leg);
+    if (record.partner === null) return;
+  }
   if (record.direction === 'outbound' && record.originator !== null && record.partner === null && record.execution === null) {
     orphan(context, leg);
     return;

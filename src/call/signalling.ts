@@ -1,10 +1,15 @@
 import type { Address } from '../base/index.ts';
 import { assert } from '../base/index.ts';
+import type { SipProfile } from '../config/index.ts';
 import type { SipHeader, SipRequest } from '../sip/index.ts';
 import { ALLOW, bytesOf, createResponse, dialogDestination, dialogRequest, messageText, parseMessage } from '../sip/index.ts';
 import type { CallContext } from './context.ts';
 import type { Leg } from './leg.ts';
 import type { ClientTransactionRecord, DialogRecord, ServerTransactionRecord } from './record.ts';
+import { agreeAsServer, refreshHeaders } from './session-interval.ts';
+
+/** Extensions that we know, for Supported. */
+export const SUPPORTED = 'timer, replaces';
 
 /** A request stored as text; the store holds only what we parsed before, so it parses again. */
 export function parseStoredRequest(text: string): SipRequest | null {
@@ -65,6 +70,9 @@ export function respond(
   if (targetRefresh && status > 100 && status < 300) headers.push({ name: 'Contact', value: `<${dialog.localContact}>` });
   headers.push({ name: 'User-Agent', value: party.userAgent });
   if (status !== 100) headers.push({ name: 'Allow', value: ALLOW });
+  if (targetRefresh && status >= 200 && status < 300) {
+    headers.push({ name: 'Supported', value: SUPPORTED }, ...agreeAsServer(context, leg, request));
+  }
   headers.push(...(parts.headers ?? []));
   if (parts.sdp !== undefined) headers.push({ name: 'Content-Type', value: 'application/sdp' });
   const response = createResponse(request, status, {
@@ -101,6 +109,8 @@ export function respond(
 export interface RequestOptions {
   readonly purpose: ClientTransactionRecord['purpose'];
   readonly sdp?: string;
+  /** A body that is no SDP. */
+  readonly body?: { readonly type: string; readonly text: string };
   readonly headers?: readonly SipHeader[];
 }
 
@@ -124,15 +134,21 @@ export function sendDialogRequest(
   const profile = context.profile(leg.record.profileName);
   assert(profile !== null, `profile ${leg.record.profileName} of leg ${leg.uuid} exists`);
   const branch = `z9hG4bK${context.token(16)}`;
+  const refreshesTarget = method === 'INVITE' || method === 'UPDATE';
   const request = dialogRequest(dialog, context.party(profile), {
     method,
     branch,
     cseq,
-    headers:
-      method === 'INVITE' || method === 'UPDATE' ? [{ name: 'Allow', value: ALLOW }, ...(options.headers ?? [])] : (options.headers ?? []),
-    body: options.sdp ?? '',
+    headers: [...(refreshesTarget ? targetRefreshHeaders(leg, profile) : []), ...(options.headers ?? [])],
+    body: options.body?.text ?? options.sdp ?? '',
+    ...(options.body === undefined ? {} : { contentType: options.body.type }),
   });
   return followRequest(context, leg, request, branch, dialogDestination(dialog), options.purpose);
+}
+
+/** A re-INVITE or UPDATE without Session-Expires would end the session timer (RFC 4028 §7.4). */
+function targetRefreshHeaders(leg: Leg, profile: SipProfile): readonly SipHeader[] {
+  return [{ name: 'Allow', value: ALLOW }, { name: 'Supported', value: SUPPORTED }, ...refreshHeaders(leg, profile)];
 }
 
 /** Records and sends a request that is already built. */
@@ -206,4 +222,13 @@ export function finishClient(leg: Leg, branch: string, method: string): ClientTr
 
 export function findClient(leg: Leg, branch: string, method: string): ClientTransactionRecord | null {
   return leg.record.clientTransactions.find((transaction) => transaction.branch === branch && transaction.method === method) ?? null;
+}
+
+/** An INVITE or UPDATE within the dialog is open, or its 2xx without ACK: no other may go out (RFC 3261 §14.1). */
+export function negotiating(leg: Leg): boolean {
+  const ours = leg.record.clientTransactions.some(
+    ({ method, purpose }) => (method === 'INVITE' || method === 'UPDATE') && purpose !== 'invite' && purpose !== 'ack',
+  );
+  const theirs = leg.record.serverTransactions.some(({ method, responseStatus }) => method === 'INVITE' && responseStatus < 300);
+  return ours || theirs;
 }

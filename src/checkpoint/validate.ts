@@ -226,6 +226,8 @@ const record: Check<LegRecord> = object<LegRecord>({
       offer: oneOf('none', 'local', 'remote'),
       endpoint: nullable(endpoint),
       held: oneOf('none', 'local', 'remote', 'both'),
+      fallbackSdp: optional(nullable(text)),
+      offerWaits: optional(truth),
     }),
   ),
   execution: nullable(
@@ -267,6 +269,21 @@ const record: Check<LegRecord> = object<LegRecord>({
   sessionTimer: nullable(object<Present<LegRecord['sessionTimer']>>({ interval: whole, weRefresh: truth, deadline: whole })),
   limits: optional(list(text)),
   scheduledHangup: optional(nullable(object<ScheduledHangupRecord>({ deadline: whole, cause: required, whileUnanswered: truth }))),
+  transfer: optional(
+    nullable(
+      object<Present<LegRecord['transfer']>>({
+        id: sequenceNumber,
+        kind: oneOf('blind', 'attended'),
+        transferee: required,
+        subscribed: truth,
+        state: oneOf('trying', 'done', 'failed'),
+      }),
+    ),
+  ),
+  transferor: optional(nullable(required)),
+  replaces: optional(nullable(required)),
+  redirect: optional(nullable(object<Present<LegRecord['redirect']>>({ contacts: list(text), followed: whole }))),
+  broadcast: optional(nullable(object<Present<LegRecord['broadcast']>>({ playId: required, startedAt: whole, before: mode }))),
   times: object<LegRecord['times']>({
     created: whole,
     profileCreated: whole,

@@ -215,6 +215,24 @@ export interface SwitchView {
   hangup(uuid: string, cause: string): boolean;
   /** Number of channels told to hang up. */
   hangupAll(cause: string): number;
+  /**
+   * The commands on one or two channels. False when the channel is there but cannot do it now; the caller has checked
+   * that the channels exist.
+   */
+  /** One channel, or two that are bridged to each other. */
+  transfer(uuids: readonly string[], destination: string, dialplan: string | null, context: string | null): boolean;
+  bridge(uuid: string, other: string): boolean;
+  hold(uuid: string, how: 'on' | 'off' | 'toggle'): boolean;
+  park(uuid: string): boolean;
+  answer(uuid: string): boolean;
+  preAnswer(uuid: string): boolean;
+  /** `digits[@milliseconds]`. */
+  sendDtmf(uuid: string, digits: string): boolean;
+  broadcast(uuid: string, path: string): boolean;
+  /** Hangs up at that wall clock time. */
+  scheduleHangup(uuid: string, atMicroseconds: number, cause: string): boolean;
+  /** Asks the far end for a sign of life now. */
+  verify(uuid: string): boolean;
   setVariable(uuid: string, name: string, value: string | null): boolean;
   /** Resolves with `+OK <uuid>` data or a cause name when it failed. */
   originate(request: {

@@ -19,7 +19,7 @@ function callState(leg: Leg): string {
     case 'early':
       return 'EARLY';
     case 'answered':
-      return leg.record.media?.held === 'remote' ? 'HELD' : 'ACTIVE';
+      return (leg.record.media?.held ?? 'none') === 'none' ? 'ACTIVE' : 'HELD';
     case 'ending':
     case 'ended':
       return 'HANGUP';

@@ -28,7 +28,8 @@ export interface SipFrontOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly send: (bytes: Uint8Array, destination: Address) => void;
-  findLeg(callId: string, localTag: string, remoteTag: string | null): Leg | null;
+  /** Without `remoteTag`: any fork of it. */
+  findLeg(callId: string, localTag: string, remoteTag?: string | null): Leg | null;
   /** The leg of an unanswered INVITE, for its CANCEL (which has no tag of ours). */
   findByInvite(callId: string, key: string): Leg | null;
   input(input: CallInput): void;
@@ -340,7 +341,7 @@ export class SipFront {
     const localTag = tagOf(headerValue(response, 'From') ?? '');
     if (method !== 'INVITE' || response.status < 200 || response.status > 299 || localTag === null) return;
     const branch = parseVia(headerValue(response, 'Via') ?? '')?.parameters.get('branch') ?? '';
-    const leg = this.#options.findLeg(headerValue(response, 'Call-ID') ?? '', localTag, tagOf(headerValue(response, 'To') ?? ''));
+    const leg = this.#options.findLeg(headerValue(response, 'Call-ID') ?? '', localTag);
     if (leg !== null) this.#options.input({ kind: 'response', leg: leg.uuid, branch, method, response, source });
   }
 

@@ -1,5 +1,20 @@
 import { hostname } from 'node:os';
-import { applyConference, type CallEvent, partyOf, resolveEndpoint } from '../call/index.ts';
+import {
+  answer,
+  applyConference,
+  bridgeLegs,
+  broadcast,
+  type CallContext,
+  type CallEvent,
+  holdLeg,
+  type Leg,
+  parkLeg,
+  partyOf,
+  preAnswer,
+  resolveEndpoint,
+  sendDigits,
+  transferLegs,
+} from '../call/index.ts';
 import type { Config } from '../config/index.ts';
 import type {
   ChannelView,
@@ -230,6 +245,66 @@ export class CoreView implements SwitchView {
 
   hangupAll(cause: string): number {
     return this.#core.hangupAll(cause);
+  }
+
+  transfer(uuids: readonly string[], destination: string, dialplan: string | null, contextName: string | null): boolean {
+    const legs = uuids.flatMap((uuid) => this.#core.engine.legs.get(uuid) ?? []);
+    return this.#control(uuids[0] ?? '', (context) => transferLegs(context, legs, destination, dialplan, contextName));
+  }
+
+  bridge(uuid: string, other: string): boolean {
+    const partner = this.#core.engine.legs.get(other);
+    return partner !== undefined && this.#control(uuid, (context, leg) => bridgeLegs(context, leg, partner));
+  }
+
+  hold(uuid: string, how: 'on' | 'off' | 'toggle'): boolean {
+    return this.#control(uuid, (context, leg) => holdLeg(context, leg, how));
+  }
+
+  park(uuid: string): boolean {
+    return this.#control(uuid, parkLeg);
+  }
+
+  answer(uuid: string): boolean {
+    return this.#control(uuid, (context, leg) => answer(context, leg));
+  }
+
+  preAnswer(uuid: string): boolean {
+    return this.#control(uuid, (context, leg) => preAnswer(context, leg));
+  }
+
+  sendDtmf(uuid: string, digits: string): boolean {
+    return this.#control(uuid, (context, leg) => sendDigits(context, leg, digits));
+  }
+
+  broadcast(uuid: string, path: string): boolean {
+    return this.#control(uuid, (context, leg) => broadcast(context, leg, path));
+  }
+
+  scheduleHangup(uuid: string, atMicroseconds: number, cause: string): boolean {
+    return this.#control(uuid, (context, leg) => {
+      context.schedule(leg, { seconds: Math.max(0, (atMicroseconds - context.wallMicroseconds()) / 1_000_000), cause });
+      return true;
+    });
+  }
+
+  verify(uuid: string): boolean {
+    if (this.#core.engine.legs.get(uuid)?.answered !== true) return false;
+    this.#core.apply(this.#core.engine.verify(uuid, 'auto'));
+    return true;
+  }
+
+  /** One step on a leg that is up; false when there is none, or the step says so. */
+  #control(uuid: string, work: (context: CallContext, leg: Leg) => boolean): boolean {
+    const leg = this.#core.engine.legs.get(uuid);
+    if (leg?.up !== true) return false;
+    let done = false;
+    this.#core.apply(
+      this.#core.engine.change((context) => {
+        done = work(context, leg);
+      }),
+    );
+    return done;
   }
 
   setVariable(uuid: string, name: string, value: string | null): boolean {

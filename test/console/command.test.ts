@@ -241,8 +241,39 @@ test('originate understands variables with blanks, applications with arguments a
 
 test('what the switch cannot do yet is refused, not acknowledged', async () => {
   const { run } = setup();
-  assert.equal(await run(`uuid_hold ${CALLER}`), '-ERR Operation failed: not supported yet\n');
   assert.match(await run('sofia profile internal restart'), /^-ERR .*not supported yet\n$/);
+});
+
+test('commands on a channel name what they want of the switch, and answer as FreeSWITCH does', async () => {
+  const { view, run } = setup();
+  assert.equal(await run(`uuid_transfer ${CALLER} 1000`), '+OK\n');
+  assert.equal(await run(`uuid_transfer ${CALLER} -bleg 1000 XML default`), '+OK\n');
+  assert.equal(await run(`uuid_transfer ${CALLER} -both 1000`), '+OK\n');
+  assert.deepEqual(view.calls, [
+    ['transfer', [CALLER], '1000', null, null],
+    ['transfer', [CALLEE], '1000', 'XML', 'default'],
+    ['transfer', [CALLEE, CALLER], '1000', null, null],
+  ]);
+  assert.match(await run(`uuid_transfer ${CALLER} -aleg 1000`), /^-USAGE: <uuid> \[-bleg\|-both\] <dest-exten>/);
+  assert.equal(await run(`uuid_transfer ${CONFERENCE_LEG} -bleg 1000`), '-ERR No such channel bridged to this one!\n');
+  assert.equal(await run(`uuid_bridge ${CALLER} ${CONFERENCE_LEG}`), `+OK ${CONFERENCE_LEG}\n`);
+  assert.equal(await run(`uuid_bridge ${CALLER} nobody`), '-ERR Invalid uuid\n');
+  assert.equal(await run(`uuid_hold ${CALLER}`), '+OK Success\n');
+  assert.equal(await run(`uuid_hold off ${CALLER}`), '+OK Success\n');
+  assert.equal(await run('uuid_hold nobody'), '-ERR Operation failed\n');
+  assert.equal(await run(`uuid_park ${CALLER}`), '+OK\n');
+  assert.equal(await run('uuid_park nobody'), '-ERR No such channel!\n');
+  assert.equal(await run('uuid_park'), '-USAGE: <uuid>\n');
+  assert.equal(await run(`uuid_broadcast ${CALLER} tone_stream://%(100,0,440) both`), '+OK Message sent\n');
+  assert.deepEqual(view.calls.slice(-2), [
+    ['broadcast', CALLER, 'tone_stream://%(100,0,440)'],
+    ['broadcast', CALLEE, 'tone_stream://%(100,0,440)'],
+  ]);
+  assert.equal(await run(`sched_hangup +5 ${CALLER} normal_clearing`), '+OK\n');
+  assert.deepEqual(view.calls.at(-1)?.[3], 'NORMAL_CLEARING');
+  assert.match(await run('sched_hangup soon x'), /^-USAGE: \[\+\]<time> <uuid>/);
+  assert.equal(await run(`uuid_recovery_refresh ${CALLER}`), '+OK\n');
+  assert.equal(await run(`uuid_send_dtmf ${CALLER} 12`), '+OK\n');
 });
 
 test('hupall with a variable hangs up the channels that have it', async () => {

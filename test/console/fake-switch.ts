@@ -250,6 +250,20 @@ export class FakeSwitch implements SwitchView {
     this.calls.push(['setVariable', uuid, name, value]);
     return this.channel(uuid) !== null;
   }
+  #control(...call: unknown[]): boolean {
+    this.calls.push(call);
+    return true;
+  }
+  transfer = (...args: Parameters<SwitchView['transfer']>) => this.#control('transfer', ...args);
+  bridge = (...args: Parameters<SwitchView['bridge']>) => this.#control('bridge', ...args);
+  hold = (uuid: string, how: 'on' | 'off' | 'toggle') => this.#control('hold', uuid, how) && this.channel(uuid) !== null;
+  park = (uuid: string) => this.#control('park', uuid);
+  answer = (uuid: string) => this.#control('answer', uuid);
+  preAnswer = (uuid: string) => this.#control('preAnswer', uuid);
+  sendDtmf = (uuid: string, digits: string) => this.#control('sendDtmf', uuid, digits);
+  broadcast = (uuid: string, path: string) => this.#control('broadcast', uuid, path);
+  scheduleHangup = (...args: Parameters<SwitchView['scheduleHangup']>) => this.#control('scheduleHangup', ...args);
+  verify = (uuid: string) => this.#control('verify', uuid);
   async originate(request: Parameters<SwitchView['originate']>[0]) {
     this.calls.push(['originate', request]);
     return request.dialString.startsWith('error/') ? { cause: request.dialString.slice(6) } : { uuid: CALLEE };

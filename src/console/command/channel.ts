@@ -1,26 +1,30 @@
 import { CAUSE_NAMES, causeName } from '../../base/index.ts';
 import { serializeEvent } from '../esl/render.ts';
-import { type Command, type CommandContext, channelUuids, NO_SUCH_CHANNEL, splitFirst } from './command.ts';
+import { type Command, type CommandContext, channelUuids, NO_SUCH_CHANNEL, splitFirst, splitWords } from './command.ts';
 
 function completeUuid(words: readonly string[], context: CommandContext): readonly string[] {
   return words.length === 0 ? channelUuids(context) : [];
 }
 
-/** Commands of FreeSWITCH on one channel that the switch cannot do yet: they say so instead of pretending. */
-function unsupported(name: string, usage: string, description: string): Command {
+/** A command on one channel that needs nothing but its uuid. */
+function onChannel(name: string, description: string, act: (context: CommandContext, uuid: string) => boolean, usage = '<uuid>'): Command {
   return {
     name,
     usage,
     description,
     run(argument, context) {
-      const words = splitFirst(argument, 3);
-      const uuid = name === 'uuid_hold' && (words[0] === 'off' || words[0] === 'toggle') ? words[1] : words[0];
+      const [uuid] = splitFirst(argument, 1);
       if (uuid === undefined) return `-USAGE: ${usage}\n`;
-      return context.view.channel(uuid) === null ? NO_SUCH_CHANNEL : '-ERR Operation failed: not supported yet\n';
+      if (context.view.channel(uuid) === null) return NO_SUCH_CHANNEL;
+      return act(context, uuid) ? '+OK\n' : FAILED;
     },
     complete: completeUuid,
   };
 }
+
+const FAILED = '-ERR Operation failed\n';
+/** Longest time ahead of `sched_hangup`, seconds. */
+const MAXIMUM_AHEAD = 10 * 365 * 86_400;
 
 export const channelCommands: readonly Command[] = [
   {
@@ -114,8 +118,96 @@ export const channelCommands: readonly Command[] = [
     },
     complete: (words) => (words.length === 0 ? CAUSE_NAMES : []),
   },
-  unsupported('uuid_bridge', '<uuid> <other_uuid>', 'Bridge two channels'),
-  unsupported('uuid_transfer', '<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]', 'Transfer a channel'),
-  unsupported('uuid_hold', '[off|toggle] <uuid> [<display>]', 'Put a channel on hold'),
-  unsupported('uuid_recovery_refresh', '<uuid> <uri>', 'Send a recovery refresh'),
+  {
+    name: 'uuid_transfer',
+    usage: '<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]',
+    description: 'Transfer a session',
+    run(argument, context) {
+      const words = splitWords(argument);
+      const flag = words[1]?.startsWith('-') === true ? words.splice(1, 1)[0] : undefined;
+      const [uuid, destination, dialplan, dialContext, ...more] = words;
+      if (uuid === undefined || destination === undefined || more.length > 0) return `-USAGE: ${this.usage}\n`;
+      if (flag !== undefined && flag !== '-bleg' && flag !== '-both') return `-USAGE: ${this.usage}\n`;
+      const channel = context.view.channel(uuid);
+      if (channel === null) return NO_SUCH_CHANNEL;
+      const partner = channel.partnerUuid;
+      if (flag !== undefined && partner === null) return '-ERR No such channel bridged to this one!\n';
+      const uuids = flag === undefined ? [uuid] : flag === '-bleg' ? [partner ?? ''] : [partner ?? '', uuid];
+      return context.view.transfer(uuids, destination, dialplan ?? null, dialContext ?? null) ? '+OK\n' : FAILED;
+    },
+    complete: (words, context) => (words.length === 0 ? channelUuids(context) : words.length === 1 ? ['-bleg', '-both'] : []),
+  },
+  {
+    name: 'uuid_bridge',
+    usage: '<uuid> <other_uuid>',
+    description: 'Bridge two channels',
+    run(argument, context) {
+      const [uuid, other] = splitWords(argument);
+      if (uuid === undefined || other === undefined) return `-USAGE: ${this.usage}\n`;
+      if (context.view.channel(uuid) === null || context.view.channel(other) === null) return '-ERR Invalid uuid\n';
+      return context.view.bridge(uuid, other) ? `+OK ${other}\n` : FAILED;
+    },
+    complete: (words, context) => (words.length < 2 ? channelUuids(context) : []),
+  },
+  {
+    name: 'uuid_hold',
+    usage: '[off|toggle] <uuid> [<display>]',
+    description: 'Place call on hold',
+    run(argument, context) {
+      const words = splitWords(argument);
+      const how = words[0] === 'off' || words[0] === 'toggle' ? words[0] : 'on';
+      const uuid = how === 'on' ? words[0] : words[1];
+      if (uuid === undefined) return `-USAGE: ${this.usage}\n`;
+      return context.view.hold(uuid, how) ? '+OK Success\n' : '-ERR Operation failed\n';
+    },
+    complete: (words, context) => (words.length < 2 ? ['off', 'toggle', ...channelUuids(context)] : []),
+  },
+  {
+    name: 'uuid_send_dtmf',
+    usage: '<uuid> <dtmf_data>',
+    description: 'Send dtmf digits',
+    run(argument, context) {
+      const [uuid, digits] = splitWords(argument);
+      if (uuid === undefined || digits === undefined) return `-USAGE: ${this.usage}\n`;
+      if (context.view.channel(uuid) === null) return NO_SUCH_CHANNEL;
+      return context.view.sendDtmf(uuid, digits) ? '+OK\n' : FAILED;
+    },
+    complete: completeUuid,
+  },
+  {
+    name: 'uuid_broadcast',
+    usage: '<uuid> <path> [aleg|bleg|both]',
+    description: 'Execute dialplan application',
+    run(argument, context) {
+      const [uuid, path, legs = 'aleg', ...more] = splitWords(argument);
+      if (uuid === undefined || path === undefined || more.length > 0) return `-USAGE: ${this.usage}\n`;
+      if (!['aleg', 'bleg', 'both'].includes(legs)) return `-USAGE: ${this.usage}\n`;
+      const channel = context.view.channel(uuid);
+      if (channel === null) return NO_SUCH_CHANNEL;
+      const uuids = [legs === 'bleg' ? null : uuid, legs === 'aleg' ? null : channel.partnerUuid].filter((each) => each !== null);
+      const played = uuids.map((each) => context.view.broadcast(each, path));
+      return played.some((done) => done) ? '+OK Message sent\n' : FAILED;
+    },
+    complete: (words, context) => (words.length === 0 ? channelUuids(context) : words.length === 2 ? ['aleg', 'bleg', 'both'] : []),
+  },
+  {
+    name: 'sched_hangup',
+    usage: '[+]<time> <uuid> [<cause>]',
+    description: 'Schedule a running call to hangup',
+    run(argument, context) {
+      const [time, uuid, cause] = splitWords(argument);
+      const match = /^(\+?)(\d{1,12})$/.exec(time ?? '');
+      if (match === null || uuid === undefined) return `-USAGE: ${this.usage}\n`;
+      if (context.view.channel(uuid) === null) return NO_SUCH_CHANNEL;
+      const now = context.clock.wallMicroseconds();
+      const at = Number(match[2]) * 1_000_000 + (match[1] === '+' ? now : 0);
+      if (at > now + MAXIMUM_AHEAD * 1_000_000) return '-ERR sched_hangup: the time is more than ten years ahead\n';
+      return context.view.scheduleHangup(uuid, at, causeName(cause ?? 'ALLOTTED_TIMEOUT')) ? '+OK\n' : FAILED;
+    },
+    complete: (words, context) => (words.length === 1 ? channelUuids(context) : words.length === 2 ? CAUSE_NAMES : []),
+  },
+  onChannel('uuid_park', 'Park channel', (context, uuid) => context.view.park(uuid)),
+  onChannel('uuid_answer', 'Answer channel', (context, uuid) => context.view.answer(uuid)),
+  onChannel('uuid_pre_answer', 'Pre-answer channel', (context, uuid) => context.view.preAnswer(uuid)),
+  onChannel('uuid_recovery_refresh', 'Send a recovery refresh', (context, uuid) => context.view.verify(uuid), '<uuid> [<uri>]'),
 ];

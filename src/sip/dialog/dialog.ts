@@ -189,4 +189,4 @@ export function viaValue(party: LocalParty, branch: string): string {
 }
 
 /** Methods that we take, for Allow. */
-export const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REGISTER, NOTIFY';
+export const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REGISTER, NOTIFY, REFER';

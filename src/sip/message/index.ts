@@ -25,6 +25,7 @@ export type { SipHeader, SipMessage, SipRequest, SipResponse, SipUri } from './m
 export { formatNameAddress, parseNameAddress, tagOf } from './name-address.ts';
 export { parseParameters } from './parameters.ts';
 export { parseMessage } from './parse.ts';
+export { reasonPhrase } from './reason-phrase.ts';
 export { responseDestination, stampReceived } from './response-path.ts';
 export { messageText, serializeMessage } from './serialize.ts';
 export { formatUri, parseUri, sameUri } from './uri.ts';
