@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { broadcast } from '../../src/call/index.ts';
 import { KNOWN_APPLICATIONS } from '../../src/config/index.ts';
 import { extension, TestEngine } from './engine-harness.ts';
 
@@ -159,6 +160,28 @@ test('a crash amid the prompt: its end is still heard of', () => {
   assert.equal(world.sound(leg), '/a.wav');
   world.played(leg);
   assert.equal(world.timer(leg, 'application'), 4000);
+});
+
+test('a broadcast while digits are collected is played to its end, also over a crash; no digit is lost', () => {
+  const world = new TestEngine({ extensions: extension('1', 'answer', ASK, 'park') });
+  let leg = world.call('1');
+  world.engine.change((context) => assert.equal(broadcast(context, leg, '/news.wav'), true));
+  assert.equal(world.sound(leg), '/news.wav');
+  world.digits(leg, '1');
+  assert.equal(world.sound(leg), '/news.wav');
+  leg = world.crash(leg);
+  assert.equal(world.sound(leg), '/news.wav');
+  world.played(leg);
+  assert.equal(world.sound(leg), 'idle', 'the digit has ended the prompt meanwhile');
+  world.digits(leg, '25');
+  assert.equal(leg.record.variables['pin'], '125');
+});
+
+test('a source that does not exist here is not broadcast', () => {
+  const world = new TestEngine({ extensions: extension('1', 'answer', 'park') });
+  const leg = world.call('1');
+  world.engine.change((context) => assert.equal(broadcast(context, leg, 'local_stream://moh'), false));
+  assert.equal(world.sound(leg), 'idle');
 });
 
 test('gentones, loops in front of a tone, silence: all play', () => {
