@@ -5,7 +5,7 @@ import { childrenNamed, type XmlElement } from './xml.ts';
 
 const TABLE: ParameterTable = {
   area: 'conference.conf',
-  used: names('domain rate interval energy-level pin max-members'),
+  used: names('domain rate interval energy-level max-members'),
   ignored:
     names(`muted-sound unmuted-sound alone-sound moh-sound enter-sound exit-sound kicked-sound locked-sound is-locked-sound is-unlocked-sound
     pin-sound bad-pin-sound caller-id-name caller-id-number comfort-noise caller-controls moderator-controls sound-prefix tts-engine tts-voice
@@ -19,7 +19,7 @@ const TABLE: ParameterTable = {
     maxmember-sound ivr-dtmf-timeout ivr-input-timeout terminate-on-silence perpetual-sound outcall-templ broadcast-chat-messages
     scale-h264-canvas-width scale-h264-canvas-height scale-h264-canvas-bandwidth scale-h264-canvas-fps-divisor jitterbuffer-msec
     suppress-chat-event non-floor-bandwidth`),
-  missing: names('moderator-pin auto-record'),
+  missing: names('pin moderator-pin auto-record'),
 };
 
 /** conference.conf: `<profiles><profile name="…"><param …/>`. */
@@ -42,7 +42,7 @@ export function readConferenceConf(element: XmlElement | undefined, report: Conf
           rate,
           interval: parameters.text('interval')?.toLowerCase() === 'auto' ? 20 : parameters.integer('interval', 20, 10, 120),
           energyLevel: parameters.integer('energy-level', 100, 0, 32_767),
-          pin: parameters.filled('pin'),
+          pin: parameters.all.get('pin') ?? null,
           maxMembers: maximum === 0 ? null : maximum,
           parameters: parameters.all,
         }),

@@ -6,7 +6,7 @@ export const PROFILE_PARAMETERS: ParameterTable = {
   used: names(`apply-inbound-acl sip-ip sip-port rtp-ip ext-sip-ip ext-rtp-ip context dialplan inbound-codec-prefs outbound-codec-prefs codec-prefs track-calls
     auth-calls accept-blind-reg challenge-realm user-agent-string rfc2833-pt dtmf-type rtp-timeout-sec rtp-hold-timeout-sec enable-timer
     session-timeout minimum-session-expires enable-100rel timer-t1 timer-t2 timer-t4 timer-t1x64 recovery-refresh recovery-rate
-    nonce-ttl force-register-domain force-register-db-domain sip-force-expires sip-expires-max-deviation
+    nonce-ttl force-register-domain rfc8760-auth-algorithms force-register-db-domain sip-force-expires sip-expires-max-deviation
     multiple-registrations max-registrations-per-extension disable-register inbound-reg-force-matching-username`),
   ignored: names(`debug sip-trace sip-capture shutdown-on-fail watchdog-enabled watchdog-step-timeout watchdog-event-timeout
     log-auth-failures forward-unsolicited-mwi-notify dtmf-duration rtp-timer-name hold-music apply-nat-acl cid-in-1xx extended-info-parsing
