@@ -58,7 +58,10 @@ test('damage in the middle of core.db: the start says so, the readable rows reco
   assert.equal(alive, recovered, 'every recovered call has its sound');
   const next = await bench.phone();
   assert.equal(await (await next.call('9196')).hangUp(), 200, 'new calls work');
-  assert.equal(await bench.undrop.waitRecoveryRows(0), 0);
+  // A row whose text was hit may be read and make no sense: it stays, in quarantine.
+  const quarantined = bench.sql("select uuid, last_error from recovery where state = 'quarantine'");
+  const left = await bench.undrop.waitRecoveryRows(quarantined.length);
+  assert.equal(left, quarantined.length, JSON.stringify(bench.sql('select uuid, state, last_error from recovery')));
 });
 
 test('core.db replaced by garbage: the start says so, and new calls are tracked again', { timeout }, async (context) => {
